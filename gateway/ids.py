@@ -1,0 +1,27 @@
+"""Public identifiers: a prefix that tells the kind, and 16 characters from the system's secure source."""
+
+import os
+import re
+import string
+
+ALPHABET = (string.ascii_letters + string.digits).encode()
+LENGTH = 16
+SHAPE = re.compile(r"[a-z]{2,7}_[A-Za-z0-9]{16,40}", re.ASCII)
+
+# A byte maps to a letter only below the largest multiple of 62, so every letter is equally likely.
+_FAIR = 256 - 256 % len(ALPHABET)
+_LETTER = bytes(ALPHABET[byte % len(ALPHABET)] for byte in range(256))
+_UNFAIR = bytes(range(_FAIR, 256))
+
+
+def random_letters(length: int = LENGTH) -> str:
+    """Characters of `[A-Za-z0-9]`, each drawn evenly."""
+    letters = b""
+    while len(letters) < length:
+        letters += os.urandom(length + 8).translate(_LETTER, _UNFAIR)
+    return letters[:length].decode()
+
+
+def new_id(prefix: str) -> str:
+    """A new identifier such as `pay_Ab3…`; 62^16 values, so a collision is not a case to handle."""
+    return f"{prefix}_{random_letters()}"
