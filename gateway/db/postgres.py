@@ -1,0 +1,137 @@
+"""PostgreSQL behind the same interface: a pool of threads, a connection each, a transaction for every unit."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import psycopg
+from peewee import PostgresqlDatabase
+
+from gateway.db import StorageFailed, Transaction
+from gateway.errors import Conflict
+from gateway.models import database as models_database
+
+log = logging.getLogger("gateway.db")
+
+THREADS = 12
+TRIES = 8  # a unit that keeps losing to others is refused after this many
+LOCK_TIMEOUT_MS = 5_000
+CONNECT_TIMEOUT_S = 5
+
+RETRIED = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+
+class PostgresStore:
+    """A gateway's database on a server, which several nodes may share."""
+
+    kind = "postgresql"
+
+    def __init__(self, url: str):
+        self.url = url
+        self._peewee = PostgresqlDatabase(
+            url,
+            prefer_psycopg3=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC",
+        )
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="postgres")
+        self.trouble: str | None = None
+
+    def start(self) -> None:
+        """Connects once, so that a wrong URL is found at start; raises what stands in the way."""
+        models_database.initialize(self._peewee)
+        self._connection()
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        self._peewee.close()
+
+    @property
+    def waiting(self) -> int:
+        """Units that wait for a connection."""
+        return self._threads._work_queue.qsize()
+
+    async def write(self, work, *args):
+        """Runs `work(tx, *args)` in one transaction and returns its result after the commit."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.write_now, work, *args)
+
+    def write_now(self, work, *args):
+        """The same in the calling thread; a unit that lost to a concurrent one runs again."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._transact("BEGIN", work, args)
+            except RETRIED as error:
+                if attempt == TRIES:
+                    raise StorageFailed(error) from error
+        raise AssertionError("unreachable")
+
+    async def read(self, work, *args):
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, work, *args)
+
+    def read_now(self, work, *args):
+        """Runs `work(tx, *args)` seeing one consistent state."""
+        return self._transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work, args)
+
+    def integrity_findings(self) -> list[str]:
+        """PostgreSQL guards its files itself; what can be asked is whether it answers."""
+        self.read_now(lambda tx: tx.one("SELECT 1"))
+        return []
+
+    def _transact(self, begin: str, work, args):
+        try:
+            connection = self._connection()
+            connection.execute(begin)
+        except psycopg.OperationalError as error:
+            self._drop_connection()
+            self.trouble = _first_line(error)
+            raise StorageFailed(error) from error
+        tx = Transaction(lambda sql, params=(): connection.execute(_numbered(sql), params))
+        try:
+            result = work(tx, *args)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back(connection)
+            raise self._explained(error) from error
+        self.trouble = None
+        for call in dict.fromkeys(tx.after):
+            call()
+        return result
+
+    def _explained(self, error: BaseException) -> BaseException:
+        cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
+        if isinstance(cause, RETRIED):
+            return cause
+        if isinstance(cause, psycopg.errors.LockNotAvailable):
+            return Conflict("Another request is working on the same object. Try again.", reason="in_progress")
+        if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)):
+            self.trouble = _first_line(cause)
+            log.error("write refused: %s", self.trouble)
+            return StorageFailed(cause)
+        return error
+
+    def _roll_back(self, connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._drop_connection()
+
+    def _connection(self):
+        if self._peewee.is_closed() or not self._peewee.is_connection_usable():
+            self._drop_connection()
+            self._peewee.connect()
+        return self._peewee.connection()
+
+    def _drop_connection(self) -> None:
+        if not self._peewee.is_closed():
+            self._peewee.close()
+
+
+@lru_cache(maxsize=512)
+def _numbered(sql: str) -> str:
+    """The hot statements are written with `?`; psycopg wants `%s`."""
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

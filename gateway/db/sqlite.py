@@ -1,0 +1,243 @@
+"""SQLite with one writer: a thread that commits what is waiting as one group, and readers beside it."""
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from peewee import SqliteDatabase
+
+try:
+    from pysqlite3 import dbapi2 as sqlite3
+except ImportError:
+    import sqlite3
+
+from gateway.db import StorageBusy, StorageFailed, Transaction
+from gateway.models import database as models_database
+
+log = logging.getLogger("gateway.db")
+
+GROUP_MAX = 256  # units per commit: beyond this the first caller of a group waits longer than it gains
+WAITING_MAX = 8_192  # units that may wait for the writer before new ones are refused
+READERS = 4
+BUSY_TIMEOUT_S = 5
+CLOSE_TIMEOUT_S = 5
+WAL_BYTES_MAX = 64 * 1024 * 1024
+CACHE_KIB = 16 * 1024
+
+# Before 3.51.3 a WAL that is reset while a second connection writes can corrupt the file (sqlite.org, March 2026).
+SAFE_VERSION = (3, 51, 3)
+
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": "on",
+    "secure_delete": "on",
+    "journal_size_limit": WAL_BYTES_MAX,
+    "cache_size": -CACHE_KIB,
+}
+
+
+class SqliteStore:
+    """A gateway's database in one file. `start` before the first write, `close` after the last."""
+
+    kind = "sqlite"
+
+    def __init__(self, path: str):
+        self.path = path
+        self._peewee = SqliteDatabase(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE")
+        self._waiting: queue.SimpleQueue = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._opened: Future = Future()
+        self._read_only = threading.local()
+        self.trouble: str | None = None
+
+    def start(self) -> None:
+        """Opens the file and the writer; raises what stands in the way."""
+        if self._writer:
+            return
+        if sqlite3.sqlite_version_info < SAFE_VERSION:
+            log.warning("SQLite %s has a known WAL defect; install pysqlite3", sqlite3.sqlite_version)
+        models_database.initialize(self._peewee)
+        _create_private(self.path)
+        self._writer = threading.Thread(target=self._write_forever, name="writer", daemon=True)
+        self._writer.start()
+        self._opened.result()
+
+    def close(self) -> None:
+        """Commits what is waiting, then closes; safe to call twice."""
+        if not self._writer:
+            return
+        self._waiting.put(None)
+        self._writer.join(CLOSE_TIMEOUT_S)
+        self._writer = None
+        self._readers.shutdown(wait=True)
+        self._peewee.close()
+
+    # Writing
+
+    async def write(self, work, *args):
+        """Runs `work(tx, *args)` on the writer and returns its result after the commit."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._enqueue((work, args, future, loop))
+        return await future
+
+    def write_now(self, work, *args):
+        """The same for a thread that may wait."""
+        assert threading.current_thread() is not self._writer, "a unit of work must not wait for another"
+        future: Future = Future()
+        self._enqueue((work, args, future, None))
+        return future.result()
+
+    @property
+    def waiting(self) -> int:
+        """Units that wait for the writer."""
+        return self._waiting.qsize()
+
+    def _enqueue(self, unit) -> None:
+        if self._waiting.qsize() >= WAITING_MAX:
+            raise StorageBusy()
+        self._waiting.put(unit)
+
+    def _write_forever(self) -> None:
+        try:
+            self._peewee.connect()
+            connection = self._peewee.connection()
+        except BaseException as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        while group := self._next_group():
+            _tell(self._commit(connection, group))
+        self._peewee.close()
+
+    def _next_group(self) -> list:
+        """What is waiting now, at least one unit; empty when the store closes."""
+        first = self._waiting.get()
+        if first is None:
+            return []
+        group = [first]
+        while len(group) < GROUP_MAX and not self._waiting.empty():
+            unit = self._waiting.get()
+            if unit is None:
+                self._waiting.put(None)
+                break
+            group.append(unit)
+        return group
+
+    def _commit(self, connection, group: list) -> list:
+        """Runs and commits a group; one (unit, result, error) each. Nobody is told before the commit."""
+        execute = connection.execute
+        done, after = [], []
+        try:
+            execute("BEGIN IMMEDIATE")
+            for unit in group:
+                done.append(_run(connection, unit, after))
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            return self._lose(connection, group, error)
+        self.trouble = None
+        for call in dict.fromkeys(after):
+            call()
+        return done
+
+    def _lose(self, connection, group: list, error: sqlite3.Error) -> list:
+        """The group cannot be committed: roll back where SQLite has not, and say why."""
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        self.trouble = f"{getattr(error, 'sqlite_errorname', '')} {error}".strip()
+        log.error("commit failed, %d writes refused: %s", len(group), self.trouble)
+        return [(unit, None, StorageFailed(error)) for unit in group]
+
+    # Reading
+
+    async def read(self, work, *args):
+        """Runs `work(tx, *args)` on a reader thread, seeing one consistent state."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work, *args)
+
+    def read_now(self, work, *args):
+        """The same in the calling thread."""
+        connection = self._reading_connection()
+        connection.execute("BEGIN")
+        try:
+            return work(Transaction(connection.execute), *args)
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _reading_connection(self):
+        if self._peewee.is_closed():
+            self._peewee.connect()
+            self._peewee.connection().execute("PRAGMA query_only = on")
+        return self._peewee.connection()
+
+    # Care
+
+    def integrity_findings(self) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+
+        def look(tx):
+            found = [row[0] for row in tx.all("PRAGMA integrity_check") if row[0] != "ok"]
+            return found + [f"foreign key of {row[0]} row {row[1]}" for row in tx.all("PRAGMA foreign_key_check")]
+
+        return self.read_now(look)
+
+
+def _run(connection, unit, after: list):
+    """One unit in its own savepoint: a refusal loses only itself. A broken transaction loses the group."""
+    work, args, _, _ = unit
+    execute = connection.execute
+    tx = Transaction(execute)
+    execute("SAVEPOINT unit")
+    try:
+        result = work(tx, *args)
+    except BaseException as error:
+        if not connection.in_transaction:
+            # SQLite itself rolled back (disk full, I/O error): every unit of the group is lost with this one.
+            raise error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error)) from error
+        execute("ROLLBACK TO unit")
+        execute("RELEASE unit")
+        return unit, None, error
+    execute("RELEASE unit")
+    after.extend(tx.after)
+    return unit, result, None
+
+
+def _tell(done: list) -> None:
+    """Wakes the callers: threads one by one, each event loop once."""
+    loops: dict = {}
+    for entry in done:
+        (_, _, future, loop), result, error = entry
+        if loop is not None:
+            loops.setdefault(loop, []).append((future, result, error))
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+    for loop, answers in loops.items():
+        try:
+            loop.call_soon_threadsafe(_answer_all, answers)
+        except RuntimeError:
+            log.info("%d writes were committed after their event loop had closed", len(answers))
+
+
+def _answer_all(answers: list) -> None:
+    for future, result, error in answers:
+        if future.done():
+            continue  # The client hung up; what was committed stays, and its key replays the answer.
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def _create_private(path: str) -> None:
+    """Makes the file readable by its owner alone before SQLite opens it."""
+    if path == ":memory:" or Path(path).exists():
+        return
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
