@@ -1,0 +1,67 @@
+"""What happened, written with the change itself: the event's bytes, and one delivery for every endpoint that listens."""
+
+import uuid
+from functools import lru_cache
+
+import msgspec
+
+from gateway import bell, statements
+from gateway.clock import now_ms
+from gateway.ids import new_id
+from gateway.objects import Owner
+
+TYPES = (
+    "payment.created",
+    "payment.pending",
+    "payment.success",
+    "payment.failed",
+    "payment.cancelled",
+    "payment.captured",
+    "refund.created",
+    "refund.processed",
+    "refund.failed",
+    "order.paid",
+    "webhook.test",
+    "webhook.endpoint_failing",
+    "webhook.endpoint_disabled",
+    "webhook.delivery_exhausted",
+)
+
+
+def record(tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes) -> str:
+    """Writes an event and its deliveries in the caller's transaction; returns the event's id.
+
+    `shown` is the object as JSON. The body is built here, once: every attempt sends these bytes, and
+    `JSON.stringify(JSON.parse(body))` gives them back.
+    """
+    now, event_id = now_ms(), new_id("evt")
+    body = b'{"id":"%b","event":"%b","timestamp":%d,"data":{"%b":%b}}' % (
+        event_id.encode(), event_type.encode(), now // 1000, noun.encode(), shown,
+    )  # fmt: skip
+    tx.execute(statements.INSERT_EVENT, (event_id, *owner, event_type, object_id, body, now))
+    for endpoint_id, wanted, enabled in tx.all(statements.SELECT_ENDPOINTS, owner):
+        if listens(wanted, event_type):
+            add_delivery(tx, owner, event_id, event_type, endpoint_id, due=bool(enabled), now=now)
+    return event_id
+
+
+def add_delivery(tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, *, due: bool, now: int) -> str:
+    """One event for one endpoint: due at once, or `skipped` (kept, recoverable) where the endpoint is disabled."""
+    delivery_id = str(uuid.uuid4())
+    status, due_at = ("pending", now) if due else ("skipped", None)
+    tx.execute(
+        statements.INSERT_DELIVERY,
+        (delivery_id, *owner, event_id, event_type, endpoint_id, status, now, due_at, 0),
+    )
+    if due:
+        tx.after_commit(bell.ring_deliveries)
+    return delivery_id
+
+
+@lru_cache(maxsize=4_096)
+def listens(wanted: str, event_type: str) -> bool:
+    """Whether an endpoint's filter (a JSON list: exact names, `payment.*`, `*`) takes this event."""
+    return any(
+        name in ("*", event_type) or (name.endswith(".*") and event_type.startswith(name[:-1]))
+        for name in msgspec.json.decode(wanted)
+    )

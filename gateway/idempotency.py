@@ -1,0 +1,85 @@
+"""One answer per key: the key's row is written in the transaction of the work it guards, and replays its bytes.
+
+Codes as in the IETF draft draft-ietf-httpapi-idempotency-key-header: 422 for another request under the same key.
+A request that is refused rolls its key back with everything else, so the key is not used up.
+"""
+
+import hashlib
+import hmac
+from typing import NamedTuple
+
+from gateway import statements
+from gateway.clock import now_ms
+from gateway.errors import Conflict, IdempotencyMismatch
+
+KEPT_MS = 24 * 3600 * 1000
+PRUNE_ROWS_MAX = 5_000
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+class Key(NamedTuple):
+    """A client's key: whose it is (`scope`), what it guards (`fingerprint`), and how secret answers are sealed."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+    method_path: str
+    seal: object | None = None  # a MasterKey where the answer shows secrets
+
+
+def fingerprint(secret: bytes, method_path: str, canonical: bytes) -> bytes:
+    """What makes two requests the same request. Keyed, because a request may hold a card number (PCI DSS 3.5.1.1)."""
+    return hmac.digest(secret, method_path.encode() + b"\n" + canonical, hashlib.sha256)
+
+
+def once(tx, key: Key | None, status: int, work, *args) -> Answer:
+    """Does `work(tx, *args) -> bytes` and answers with it; a second request with the key gets the first answer.
+
+    Raises IdempotencyMismatch if the key guards another request.
+    """
+    if key is None:
+        return Answer(status, work(tx, *args))
+    now = now_ms()
+    new = (key.scope, key.key, key.fingerprint, key.method_path, now, 0, 0, 0, now - KEPT_MS)
+    if tx.changed(statements.INSERT_KEY, new) != 1:
+        return _replay(tx, key)
+    body = work(tx, *args)
+    stored, sealed = (key.seal.seal(body.decode(), _row(key)), 1) if key.seal else (body, 0)
+    tx.execute(statements.ANSWER_KEY, (status, stored, sealed, key.scope, key.key))
+    return Answer(status, body)
+
+
+def _replay(tx, key: Key) -> Answer:
+    known, status, body, sealed = tx.one(statements.SELECT_KEY, (key.scope, key.key))
+    if not hmac.compare_digest(bytes(known), key.fingerprint):
+        raise IdempotencyMismatch(
+            "This Idempotency-Key was already used with another request. Use a new key for a new request."
+        )
+    if status is None:
+        raise Conflict("The first request with this Idempotency-Key is still running. Try again.", reason="in_progress")
+    tx.execute(statements.COUNT_HIT, (key.scope, key.key))
+    body = key.seal.unseal(body, _row(key)).encode() if sealed else bytes(body)
+    return Answer(status, body, replayed=True)
+
+
+def count_conflict(tx, scope: str, key: str) -> None:
+    """Remembers a mismatch for the inspector in the dashboard."""
+    tx.execute(statements.COUNT_CONFLICT, (scope, key))
+
+
+def prune(tx) -> int:
+    """Forgets keys older than 24 h, a bounded number at a time; returns how many."""
+    return tx.changed(
+        "DELETE FROM idempotency_keys WHERE (scope, key) IN"
+        " (SELECT scope, key FROM idempotency_keys WHERE created_at <= ? LIMIT ?)",
+        (now_ms() - KEPT_MS, PRUNE_ROWS_MAX),
+    )
+
+
+def _row(key: Key) -> str:
+    return f"idempotency:{key.scope}:{key.key}"

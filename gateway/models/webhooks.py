@@ -1,0 +1,78 @@
+"""Events, the endpoints that want them, and every attempt to deliver them."""
+
+from peewee import BigAutoField, BigIntegerField, BlobField, Check, IntegerField, TextField
+
+from gateway.models.base import Owned, Table, Work
+
+
+class Event(Owned):
+    type = TextField()
+    object_id = TextField(index=True)
+    body = BlobField()
+    created_at = BigIntegerField()
+
+    class Meta:
+        table_name = "events"
+        indexes = ((("merchant_id", "mode", "seq"), False),)
+
+
+class WebhookEndpoint(Owned):
+    url = TextField(null=True)
+    is_default = IntegerField(default=0)
+    description = TextField(default="")
+    events = TextField(default='["*"]')
+    secret_sealed = BlobField()
+    previous_secret_sealed = BlobField(null=True)
+    previous_secret_until = BigIntegerField(null=True)
+    timeout_s = IntegerField(null=True)
+    rate_per_s = IntegerField(null=True)
+    enabled = IntegerField(default=1)
+    disabled_reason = TextField(null=True)
+    failing_since = BigIntegerField(null=True)
+    failures = IntegerField(default=0)
+    warned_percent = IntegerField(default=0)
+    last_success_at = BigIntegerField(null=True)
+    deleted_at = BigIntegerField(null=True)
+    created_at = BigIntegerField()
+    updated_at = BigIntegerField()
+
+    class Meta:
+        table_name = "webhook_endpoints"
+        indexes = ((("merchant_id", "mode", "seq"), False),)
+
+
+class Delivery(Work):
+    """One event on its way to one endpoint."""
+
+    event_id = TextField()
+    event_type = TextField()
+    endpoint_id = TextField()
+    status = TextField(constraints=[Check("status IN ('pending', 'success', 'failed', 'skipped')")])
+    response_code = IntegerField(null=True)
+    created_at = BigIntegerField()
+    last_attempt_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "deliveries"
+        indexes = (
+            (("merchant_id", "mode", "seq"), False),
+            (("endpoint_id", "seq"), False),
+            (("event_id", "endpoint_id"), True),
+        )
+
+
+class DeliveryAttempt(Table):
+    seq = BigAutoField()
+    delivery_id = TextField(index=True)
+    attempt = IntegerField()
+    manual = IntegerField(default=0)
+    created_at = BigIntegerField(index=True)
+    duration_ms = IntegerField()
+    address = TextField(null=True)
+    response_code = IntegerField(null=True)
+    error = TextField(null=True)
+    error_detail = TextField(null=True)
+    response_body = BlobField(null=True)
+
+    class Meta:
+        table_name = "delivery_attempts"

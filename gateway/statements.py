@@ -1,0 +1,111 @@
+"""The hot statements, as text that is compiled once: accepting, claiming, settling, delivering.
+
+Building these with peewee costs 50 to 135 µs each, running them 3 to 5. They are written for SQLite and PostgreSQL
+alike: `?` stands for a value, and `/*skip locked*/` becomes PostgreSQL's clause of that name.
+"""
+
+from functools import lru_cache
+
+from gateway.models import FINAL_UNPAID
+from gateway.objects import OrderRow, PaymentRow, RefundRow
+
+ORDER_COLUMNS = ", ".join(OrderRow.__struct_fields__)
+PAYMENT_COLUMNS = ", ".join(PaymentRow.__struct_fields__)
+REFUND_COLUMNS = ", ".join(RefundRow.__struct_fields__)
+
+
+def _insert(table: str, columns: str, conflict: str = "") -> str:
+    marks = ", ".join("?" * len(columns.split(", ")))
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) {conflict}"
+
+
+def _without_seq(columns: str) -> str:
+    return columns.removeprefix("seq, ")
+
+
+def _claim(table: str, columns: str, condition: str, changes: str = "") -> str:
+    """Takes rows that are due and that nobody holds; whoever comes second gets none of them."""
+    free = "due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?)"
+    return (
+        f"UPDATE {table} SET claimed_until = ?, work_attempts = work_attempts + 1{changes} WHERE seq IN ("
+        f"SELECT seq FROM {table} WHERE {free} AND {condition} ORDER BY due_at LIMIT ? /*skip locked*/"
+        f") RETURNING {columns}"
+    )
+
+
+# Accepting
+INSERT_ORDER = _insert("orders", _without_seq(ORDER_COLUMNS)) + f"RETURNING {ORDER_COLUMNS}"
+SELECT_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ? AND merchant_id = ? AND mode = ?"
+ATTEMPT_ORDER = (
+    "UPDATE orders SET attempts = attempts + 1, updated_at = ?,"
+    " status = CASE status WHEN 'created' THEN 'attempted' ELSE status END WHERE id = ?"
+)
+PAY_ORDER = (
+    "UPDATE orders SET status = 'paid', amount_paid = ?, updated_at = ? WHERE id = ? AND status <> 'paid'"
+    f" RETURNING {ORDER_COLUMNS}"
+)
+INSERT_PAYMENT = _insert(
+    "payments",
+    _without_seq(PAYMENT_COLUMNS),
+    f"ON CONFLICT (order_id) WHERE status NOT IN {FINAL_UNPAID} DO NOTHING",
+)
+INSERT_SEALED_CARD = _insert("sealed_cards", "payment_id, sealed")
+DELETE_SEALED_CARD = "DELETE FROM sealed_cards WHERE payment_id = ?"
+SELECT_SEALED_CARD = "SELECT sealed FROM sealed_cards WHERE payment_id = ?"
+SELECT_PAYMENT = f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id = ? AND merchant_id = ? AND mode = ?"
+SELECT_PAYMENT_BY_ID = f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id = ?"
+
+# Claiming
+CLAIM_PAYMENTS = _claim(
+    "payments",
+    PAYMENT_COLUMNS,
+    "processor = ?",
+    ", status = CASE status WHEN 'pending' THEN 'processing' ELSE status END",
+)
+CLAIM_REFUNDS = _claim("refunds", REFUND_COLUMNS, "1 = 1")
+RELEASE_PAYMENT = "UPDATE payments SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"
+RELEASE_REFUND = "UPDATE refunds SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"
+
+# Settling
+INSERT_STATUS_CHANGE = _insert("status_changes", "object_id, from_status, to_status, created_at")
+INSERT_LEDGER_ENTRY = _insert(
+    "ledger_entries", "posting, account, merchant_id, mode, currency, amount, created_at"
+)
+RESERVE_REFUND = (
+    "UPDATE payments SET amount_refunded = amount_refunded + ?, updated_at = ?"
+    " WHERE id = ? AND merchant_id = ? AND mode = ? AND status = 'success' AND captured = 1"
+    " AND amount_refunded + ? <= amount_captured"
+)
+RELEASE_REFUNDED = "UPDATE payments SET amount_refunded = amount_refunded - ?, updated_at = ? WHERE id = ?"
+INSERT_REFUND = _insert("refunds", _without_seq(REFUND_COLUMNS))
+SELECT_REFUND = f"SELECT {REFUND_COLUMNS} FROM refunds WHERE id = ? AND merchant_id = ? AND mode = ?"
+
+# Announcing
+INSERT_EVENT = _insert("events", "id, merchant_id, mode, type, object_id, body, created_at")
+SELECT_ENDPOINTS = (
+    "SELECT id, events, enabled FROM webhook_endpoints"
+    " WHERE merchant_id = ? AND mode = ? AND url IS NOT NULL AND deleted_at IS NULL"
+)
+DELIVERY_COLUMNS = (
+    "id, merchant_id, mode, event_id, event_type, endpoint_id, status, created_at, due_at, work_attempts"
+)
+INSERT_DELIVERY = _insert("deliveries", DELIVERY_COLUMNS, "ON CONFLICT (event_id, endpoint_id) DO NOTHING")
+
+# Idempotency
+INSERT_KEY = _insert("idempotency_keys", "scope, key, fingerprint, method_path, created_at, hits, conflicts, sealed") + (
+    " ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = NULL, body = NULL,"
+    " method_path = excluded.method_path, created_at = excluded.created_at, hits = 0, conflicts = 0"
+    " WHERE idempotency_keys.created_at <= ?"
+)
+SELECT_KEY = "SELECT fingerprint, status, body, sealed FROM idempotency_keys WHERE scope = ? AND key = ?"
+ANSWER_KEY = "UPDATE idempotency_keys SET status = ?, body = ?, sealed = ? WHERE scope = ? AND key = ?"
+COUNT_HIT = "UPDATE idempotency_keys SET hits = hits + 1 WHERE scope = ? AND key = ?"
+COUNT_CONFLICT = "UPDATE idempotency_keys SET conflicts = conflicts + 1 WHERE scope = ? AND key = ?"
+
+
+@lru_cache(maxsize=128)
+def move(table: str, columns: tuple[str, ...], held: bool) -> str:
+    """The compare and swap of a status: changes nothing unless the row still has the status it is moved from."""
+    changes = ", ".join(f"{column} = ?" for column in ("status", "updated_at", *columns))
+    claim = " AND claimed_until = ?" if held else ""
+    return f"UPDATE {table} SET {changes} WHERE id = ? AND status = ?{claim}"

@@ -1,0 +1,45 @@
+"""The life cycles of payments and refunds as tables of allowed moves, and the one way to make a move."""
+
+from gateway import statements
+from gateway.clock import now_ms
+
+PAYMENT_MOVES = {
+    None: {"pending"},
+    "pending": {"processing", "failed", "cancelled"},
+    "processing": {"requires_action", "success", "failed", "cancelled"},
+    "requires_action": {"processing", "success", "failed", "cancelled"},
+    # Only what is not captured yet: the authorisation is voided.
+    "success": {"cancelled"},
+    "failed": set(),
+    "cancelled": set(),
+}
+REFUND_MOVES = {None: {"pending"}, "pending": {"processed", "failed"}, "processed": set(), "failed": set()}
+
+MOVES = {"payments": PAYMENT_MOVES, "refunds": REFUND_MOVES}
+
+
+def move(tx, table: str, object_id: str, source: str, target: str, *, held: int | None = None, **columns) -> bool:
+    """Moves a row from `source` to `target` and writes its history; False if it is not in `source` any more.
+
+    `held` is the claim under which the work was done (`claimed_until`): a move by somebody who has lost the claim
+    does not happen. `columns` are set in the same statement.
+    """
+    assert target in MOVES[table][source], f"{table}: {source} never becomes {target}"
+    now = now_ms()
+    values = [target, now, *columns.values(), object_id, source]
+    if held is not None:
+        values.append(held)
+    if tx.changed(statements.move(table, tuple(columns), held is not None), values) != 1:
+        return False
+    remember(tx, object_id, source, target, now)
+    return True
+
+
+def remember(tx, object_id: str, source: str | None, target: str, at_ms: int) -> None:
+    """Appends one line to the object's history."""
+    tx.execute(statements.INSERT_STATUS_CHANGE, (object_id, source, target, at_ms))
+
+
+def is_path(table: str, statuses: list[str]) -> bool:
+    """Whether a history, oldest first, is a path through the table of moves."""
+    return all(target in MOVES[table].get(source, ()) for source, target in zip([None, *statuses], statuses, strict=False))
