@@ -94,6 +94,7 @@ def test_numbers_that_no_bank_would_take(number):
 @pytest.mark.parametrize(
     ("month", "year"),
     [(11, 2026), ("11", "2026"), ("11", "26"), (11, 26), (1, 2027), ("1", 2027), ("01", "27"), (12, 2076), (12, "76")],
+    ids=repr,
 )
 def test_a_card_is_good_through_its_last_month(month, year):
     card, _ = check(expiry_month=month, expiry_year=year)
