@@ -111,12 +111,16 @@ def test_an_expired_card_is_told_so(month, year, field):
     assert refused(ExpiredCard, expiry_month=month, expiry_year=year) == field
 
 
-@pytest.mark.parametrize("month", [0, 13, "00", "13", "1 ", "+1", "001", "", None, True, 1.0, -1, "१", ENORMOUS])
+@pytest.mark.parametrize(
+    "month", [0, 13, "00", "13", "1 ", "+1", "001", "", None, True, 1.0, -1, "१", ENORMOUS], ids=repr
+)
 def test_there_are_twelve_months(month):
     assert refused(InvalidCard, expiry_month=month) == "card.expiry_month"
 
 
-@pytest.mark.parametrize("year", [2077, "2077", 99, 9999, 5, 202, "203", "20300", "", None, True, 30.0, -30, ENORMOUS])
+@pytest.mark.parametrize(
+    "year", [2077, "2077", 99, 9999, 5, 202, "203", "20300", "", None, True, 30.0, -30, ENORMOUS], ids=repr
+)
 def test_years_that_are_on_no_card(year):
     assert refused(InvalidCard, expiry_year=year) == "card.expiry_year"
 

@@ -142,8 +142,9 @@ def test_with_a_seed_a_run_repeats_also_across_a_restart(open_bank, clock):
         clock.ms += 10_000
         return [ready_at - clock.ms for ready_at in seen], [line.status for line in bank.statement()]
 
-    assert run("a.db") == run("b.db") == run("c.db", restart_at=30)
-    assert run("a.db")[0] != run("d.db", seed="other")[0]
+    once = run("once.db")
+    assert run("again.db") == run("restarted.db", restart_at=30) == once
+    assert run("otherwise.db", seed="other") != once
 
 
 # Time
