@@ -1,8 +1,10 @@
 """The tables: columns, indexes and the conditions that the database itself guarantees; no behaviour."""
 
 from gateway.models.base import database
+from gateway.models.links import PaymentLink
 from gateway.models.merchants import ApiKey, IdempotencyKey, Merchant, Setting
 from gateway.models.payments import LedgerEntry, Order, Payment, Refund, SealedCard, StatusChange
+from gateway.models.settings import MerchantSettings
 from gateway.models.webhooks import Delivery, DeliveryAttempt, Event, WebhookEndpoint
 
 FINAL_UNPAID = "('failed', 'cancelled')"
@@ -11,6 +13,7 @@ TABLES = (
     Merchant, ApiKey, IdempotencyKey, Setting,
     Order, Payment, SealedCard, Refund, StatusChange, LedgerEntry,
     Event, WebhookEndpoint, Delivery, DeliveryAttempt,
+    MerchantSettings, PaymentLink,
 )  # fmt: skip
 
 # What peewee's index declarations cannot say in one text for both databases.
