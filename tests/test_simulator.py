@@ -219,16 +219,16 @@ def test_sixteen_threads_with_one_key_make_one_charge(open_bank):
 
 def test_sixteen_threads_at_two_windows_cannot_refund_more_than_was_captured(open_bank):
     windows, together = [open_bank(), open_bank()], Barrier(16)
-    for n in range(20):
+    for n in range(200):
         windows[0].submit(charge(f"pay_{n}", amount=1_000))
 
     def hurry(who):
         together.wait()
-        return [windows[who % 2].refund(f"pay_{n}", f"rfnd_{n}_{who}", 300).status for n in range(20)]
+        return [windows[who % 2].refund(f"pay_{n}", f"rfnd_{n}_{who}", 300).status for n in range(200)]
 
     with ThreadPoolExecutor(16) as threads:
         statuses = Counter(status for seen in threads.map(hurry, range(16)) for status in seen)
-    assert statuses == {"succeeded": 20 * 3, "failed": 20 * 13}
+    assert statuses == {"succeeded": 200 * 3, "failed": 200 * 13}
     assert {line.refunded for line in windows[0].statement()} == {900}
 
 
