@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from typing import NamedTuple
 
-from gateway import statements
+from gateway import objects, statements
 from gateway.clock import now_ms
 from gateway.errors import Conflict, IdempotencyMismatch
 
@@ -38,17 +38,17 @@ def fingerprint(secret: bytes, method_path: str, canonical: bytes) -> bytes:
 
 
 def once(tx, key: Key | None, status: int, work, *args) -> Answer:
-    """Does `work(tx, *args) -> bytes` and answers with it; a second request with the key gets the first answer.
+    """Does `work(tx, *args)` and answers with its result as JSON; a second request with the key gets the first answer.
 
     Raises IdempotencyMismatch if the key guards another request.
     """
     if key is None:
-        return Answer(status, work(tx, *args))
+        return Answer(status, _json(work(tx, *args)))
     now = now_ms()
     new = (key.scope, key.key, key.fingerprint, key.method_path, now, 0, 0, 0, now - KEPT_MS)
     if tx.changed(statements.INSERT_KEY, new) != 1:
         return _replay(tx, key)
-    body = work(tx, *args)
+    body = _json(work(tx, *args))
     stored, sealed = (key.seal.seal(body.decode(), _row(key)), 1) if key.seal else (body, 0)
     tx.execute(statements.ANSWER_KEY, (status, stored, sealed, key.scope, key.key))
     return Answer(status, body)
@@ -79,6 +79,10 @@ def prune(tx) -> int:
         " (SELECT scope, key FROM idempotency_keys WHERE created_at <= ? LIMIT ?)",
         (now_ms() - KEPT_MS, PRUNE_ROWS_MAX),
     )
+
+
+def _json(result) -> bytes:
+    return result if isinstance(result, bytes) else objects.encode(result)
 
 
 def _row(key: Key) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway.errors import NotFound
+from gateway.errors import BadRequest
 from gateway.objects import Owner
 
 LIMIT_MAX = 100
@@ -46,5 +46,5 @@ def select(tx, table: str, columns: str, owner: Owner, page: Page, filters: dict
 def _seq(tx, table: str, owner: Owner, object_id: str) -> int:
     found = tx.one(f"SELECT seq FROM {table} WHERE id = ? AND merchant_id = ? AND mode = ?", (object_id, *owner))
     if not found:
-        raise NotFound("No such object to list after.", field="after")
+        raise BadRequest("There is no such object to list after.", field="after")
     return found[0]

@@ -10,7 +10,7 @@ from gateway.clock import now_ms, rfc3339
 from gateway.crypto import MasterKey, Secret
 from gateway.errors import BadRequest, NotFound
 from gateway.ids import random_letters
-from gateway.models import ApiKey, Merchant
+from gateway.models import ApiKey, Merchant, Setting
 from gateway.objects import Owner
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}", re.ASCII)
@@ -70,6 +70,10 @@ def find(tx, merchant_id: str) -> Merchant:
     if not merchant:
         raise NotFound("No such merchant.")
     return merchant
+
+
+def find_or_none(tx, merchant_id: str) -> Merchant | None:
+    return Merchant.get_or_none(Merchant.id == merchant_id)
 
 
 def find_by_email(tx, email: str) -> Merchant | None:
@@ -151,3 +155,12 @@ def seed_demo(tx, master: MasterKey, password_hash: str) -> bool:
     add(tx, name="Test Merchant", email=DEMO_EMAIL, password_hash=password_hash, merchant_id=DEMO_MERCHANT_ID)
     create_key(tx, master, DEMO_MERCHANT_ID, "test", "Demo", key_id=DEMO_KEY_ID, secret=DEMO_SECRET)
     return True
+
+
+def remember_master_key(tx, master: MasterKey) -> None:
+    """Notes which master key seals this database; raises SealBroken where it was another one."""
+    known = Setting.get_or_none(Setting.name == "master_key_id")
+    if known is None:
+        Setting.insert(name="master_key_id", value=master.id.hex()).execute()
+    elif known.value != master.id.hex():
+        raise crypto.SealBroken("the master key is not the one that sealed this database; put the right one back")

@@ -266,3 +266,34 @@ def _card(row: PaymentRow) -> Card | None:
     return Card(
         row.card_network, row.card_last4, row.card_expiry_month, row.card_expiry_year, row.card_holder_name
     )
+
+
+class CurrencyBalance(Struct):
+    currency: str
+    available: int
+    refunding: int
+
+
+class Balance(Struct):
+    """What the gateway owes the merchant, per currency."""
+
+    mode: Mode
+    balances: list[CurrencyBalance]
+    entity: Literal["balance"] = "balance"
+
+
+class CurrencyVolume(Struct):
+    currency: str
+    captured: int
+    refunded: int
+
+
+class Stats(Struct):
+    """How business went in a period; `success_rate` in percent of the payments that are finished."""
+
+    total_transactions: int
+    success_rate: float | None
+    by_status: dict[str, int]
+    by_method: dict[str, int]
+    amounts: list[CurrencyVolume]
+    entity: Literal["stats"] = "stats"

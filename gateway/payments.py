@@ -52,6 +52,10 @@ class Capture(Struct, forbid_unknown_fields=True):
     amount: int | None = None
 
 
+class Nothing(Struct, forbid_unknown_fields=True):
+    """A body without fields."""
+
+
 class Draft(Struct, frozen=True):
     """A payment that has passed every check which needs no database."""
 

@@ -16,6 +16,7 @@ from gateway.settlement import CLAIM_MS, INQUIRE_AGAIN_MS
 log = logging.getLogger("gateway.refunds")
 
 REASON_LENGTH_MAX = 255
+CAPTURE_FIRST_MS = 1_000
 NOT_REFUNDABLE = "Payment not in refundable state"
 EXCEEDS = "Refund amount exceeds available amount"
 
@@ -85,13 +86,10 @@ def claim(tx, limit: int) -> list[RefundRow]:
     return [RefundRow(*row) for row in rows]
 
 
-def capture_is_open(tx, payment_id: str) -> bool:
-    """Whether the bank has not yet heard of the capture that this refund would give back."""
-    return tx.one("SELECT step FROM payments WHERE id = ?", (payment_id,))[0] == "capture"
-
-
-def processor_name(tx, payment_id: str) -> str:
-    return tx.one("SELECT processor FROM payments WHERE id = ?", (payment_id,))[0]
+def standing(tx, payment_id: str) -> tuple[str, bool]:
+    """Which processor has the payment, and whether it has yet to hear of the capture that the refund gives back."""
+    name, step = tx.one("SELECT processor, step FROM payments WHERE id = ?", (payment_id,))
+    return name, step == "capture"
 
 
 def ask(processor: Processor, refund: RefundRow) -> Outcome | None:
@@ -111,7 +109,7 @@ def settle(tx, refund: RefundRow, outcome: Outcome | None) -> None:
     """Writes down what the bank said, if the claim still holds."""
     if outcome is None or outcome.status not in ("succeeded", "failed"):
         again_at = outcome.again_at_ms if outcome else None
-        return postpone(tx, refund, again_at or now_ms() + _backoff_ms(refund.work_attempts), step="inquire")
+        return postpone(tx, refund, again_at or now_ms() + _backoff_ms(refund.work_attempts), "inquire")
     target = "processed" if outcome.status == "succeeded" else "failed"
     columns = {
         "processed_at": now_ms() if target == "processed" else None,
@@ -135,7 +133,7 @@ def settle(tx, refund: RefundRow, outcome: Outcome | None) -> None:
     _announce(tx, refund, f"refund.{target}")
 
 
-def postpone(tx, refund: RefundRow, at_ms: int, *, step: str) -> None:
+def postpone(tx, refund: RefundRow, at_ms: int, step: str) -> None:
     """Leaves the refund as it is and comes back at `at_ms`."""
     tx.execute(
         "UPDATE refunds SET step = ?, due_at = ?, claimed_until = NULL WHERE id = ? AND claimed_until = ?",

@@ -98,9 +98,12 @@ class Teller:
     def _void(self, processor: Processor, payment: PaymentRow) -> Outcome:
         """Releases the money; a bank that has already taken it gives it back."""
         outcome = processor.void(payment.id)
-        if outcome.status == "failed":
-            outcome = processor.refund(payment.id, f"{payment.id}:cancelled", payment.amount)
-        return outcome
+        if outcome.status != "failed":
+            return outcome
+        known = processor.inquire(payment.id)
+        if known is None or known.status == "failed":
+            return Outcome("succeeded")  # There is nothing to release.
+        return processor.refund(payment.id, f"{payment.id}:cancelled", payment.amount)
 
     def _card(self, payment: PaymentRow) -> Card | None:
         cvv = self._cvvs.get(payment.id)
@@ -208,11 +211,13 @@ def _move(tx, payment: PaymentRow, target: str, **columns) -> PaymentRow | None:
 def _ask_again(tx, payment: PaymentRow, at_ms: int) -> None:
     """Leaves the payment as it is and inquires later, with the same key."""
     step = "inquire" if payment.step == "submit" else payment.step
-    tx.execute(
-        "UPDATE payments SET step = ?, due_at = ?, claimed_until = NULL WHERE id = ? AND status = ? AND claimed_until = ?",
+    waiting = tx.changed(
+        "UPDATE payments SET step = ?, due_at = ?, claimed_until = NULL"
+        " WHERE id = ? AND status = ? AND claimed_until = ?",
         (step, at_ms, payment.id, payment.status, payment.claimed_until),
     )
-    tx.execute(statements.RELEASE_PAYMENT, (payment.id, payment.claimed_until))
+    if not waiting:
+        tx.execute(statements.RELEASE_PAYMENT, (payment.id, payment.claimed_until))
 
 
 def _settle_instruction(tx, payment: PaymentRow, outcome: Outcome | None) -> None:

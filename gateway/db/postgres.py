@@ -66,6 +66,16 @@ class PostgresStore:
                     raise StorageFailed(error) from error
         raise AssertionError("unreachable")
 
+    def write_each(self, units: list[tuple]) -> list:
+        """Runs many units `(work, *args)`, each on its own; returns their results, or the error of those that failed."""
+        return [self._result_or_error(work, args) for work, *args in units]
+
+    def _result_or_error(self, work, args):
+        try:
+            return self.write_now(work, *args)
+        except Exception as error:
+            return error
+
     async def read(self, work, *args):
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, work, *args)
 
@@ -130,7 +140,7 @@ class PostgresStore:
 @lru_cache(maxsize=512)
 def _numbered(sql: str) -> str:
     """The hot statements are written with `?`; psycopg wants `%s`."""
-    return sql.replace("%", "%%").replace("?", "%s")
+    return sql.replace("%", "%%").replace("?", "%s").replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED")
 
 
 def _first_line(error: BaseException) -> str:

@@ -94,6 +94,14 @@ class SqliteStore:
         self._enqueue((work, args, future, None))
         return future.result()
 
+    def write_each(self, units: list[tuple]) -> list:
+        """Runs many units `(work, *args)`, each on its own; returns their results, or the error of those that failed."""
+        assert threading.current_thread() is not self._writer, "a unit of work must not wait for another"
+        futures: list[Future] = [Future() for _ in units]
+        for (work, *args), future in zip(units, futures, strict=True):
+            self._waiting.put((work, args, future, None))
+        return [future.exception() or future.result() for future in futures]
+
     @property
     def waiting(self) -> int:
         """Units that wait for the writer."""

@@ -1,0 +1,119 @@
+"""What a customer may see of an order and a payment, and how a customer pays: the order's id is the capability."""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from gateway import merchants, objects, orders, payments, signatures, statements
+from gateway.clock import rfc3339
+from gateway.crypto import MasterKey
+from gateway.errors import Conflict, NotFound
+from gateway.objects import Owner, PaymentRow
+
+
+class PublicOrder(Struct):
+    """An order as its customer sees it."""
+
+    id: str
+    amount: int
+    amount_due: int
+    currency: str
+    status: objects.OrderStatus
+    merchant_name: str
+    mode: objects.Mode
+    created_at: str
+    entity: Literal["order"] = "order"
+
+
+class PublicPayment(Struct):
+    """A payment as its payer sees it; `signature` proves a success to the merchant's server."""
+
+    id: str
+    order_id: str
+    amount: int
+    currency: str
+    method: objects.Method
+    status: objects.PaymentStatus
+    action: str | None
+    card_network: str | None
+    card_last4: str | None
+    vpa: str | None
+    error_code: str | None
+    error_description: str | None
+    error_reason: str | None
+    signature: str | None
+    created_at: str
+    entity: Literal["payment"] = "payment"
+
+
+def show_order(tx, order_id: str, key_id: str | None) -> PublicOrder:
+    """The order for whoever knows its id; a key, where given, must be of the same merchant and mode."""
+    owner, order = orders.public(tx, order_id)
+    _check_key(tx, owner, key_id)
+    return PublicOrder(
+        id=order.id,
+        amount=order.amount,
+        amount_due=order.amount - order.amount_paid,
+        currency=order.currency,
+        status=order.status,
+        merchant_name=merchants.find(tx, owner.merchant_id).name,
+        mode=owner.mode,
+        created_at=rfc3339(order.created_at),
+    )
+
+
+def pay(tx, desk: payments.Desk, draft: payments.Draft, key_id: str | None, attempts_max: int) -> bytes:
+    """Starts a payment for the order's customer; raises Conflict after too many attempts, which rows count."""
+    owner, order = orders.public(tx, draft.order_id)
+    _check_key(tx, owner, key_id)
+    if attempts_max and order.attempts >= attempts_max:
+        raise Conflict("There were too many attempts to pay this order.", reason="too_many_attempts")
+    payment_id = msgspec.json.decode(desk.start(tx, owner, draft))["id"]
+    return objects.encode(_public(payments.find(tx, owner, payment_id), None))
+
+
+def show_payment(tx, payment_id: str, master: MasterKey) -> PublicPayment:
+    """The payment for whoever knows its id."""
+    row = tx.one(statements.SELECT_PAYMENT_BY_ID, (payment_id,))
+    if not row:
+        raise NotFound("No such payment.", field="payment_id")
+    payment = PaymentRow(*row)
+    return _public(payment, _signature(tx, payment, master) if payment.status == "success" else None)
+
+
+def _check_key(tx, owner: Owner, key_id: str | None) -> None:
+    if key_id is None:
+        return
+    key = merchants.find_key(tx, key_id)
+    if not key or key.revoked_at is not None or key.owner != owner:
+        raise NotFound("No such order for this key.", field="key")
+
+
+def _signature(tx, payment: PaymentRow, master: MasterKey) -> str | None:
+    """HMAC-SHA256 of `order_id|payment_id` under the API secret: Razorpay's scheme."""
+    key = merchants.newest_key(tx, payment.owner)
+    if not key:
+        return None
+    secret = master.unseal(key.secret_sealed, key.id)
+    return signatures.checkout_signature(secret, payment.order_id, payment.id)
+
+
+def _public(row: PaymentRow, signature: str | None) -> PublicPayment:
+    return PublicPayment(
+        id=row.id,
+        order_id=row.order_id,
+        amount=row.amount,
+        currency=row.currency,
+        method=row.method,
+        status=row.status,
+        action=row.action,
+        card_network=row.card_network,
+        card_last4=row.card_last4,
+        vpa=row.vpa,
+        error_code=row.error_code,
+        error_description=row.error_description,
+        error_reason=row.error_reason,
+        signature=signature,
+        created_at=rfc3339(row.created_at),
+    )

@@ -1,0 +1,212 @@
+"""The commands: parse, call, print, and an exit code."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from gateway import __version__, config, merchants, server
+from gateway.errors import GatewayError
+from gateway.server import CannotStart, Instance
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+config_option = click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file.")
+data_option = click.option(
+    "--data", "data_dir", type=click.Path(path_type=Path), default=Path("data"), show_default=True,
+    help="Directory of the database, the queue and the master key.",
+)  # fmt: skip
+
+
+class Commands(click.Group):
+    """Turns every expected failure into one line on stderr."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except config.ConfigError as error:
+            _fail(*(f"configuration: {line}" for line in error.lines))
+        except (CannotStart, GatewayError) as error:
+            _fail(getattr(error, "description", str(error)))
+        except BrokenPipeError:
+            os._exit(1)
+        except OSError as error:
+            _fail(str(error))
+
+
+def _fail(*lines: str) -> None:
+    for line in lines:
+        click.echo(f"gateway: {line}", err=True)
+    sys.exit(1)
+
+
+def _instance(config_file: Path | None, data_dir: Path) -> Instance:
+    """The data of an existing gateway; refuses to make a new one where somebody mistyped --data."""
+    loaded = config.load(data_dir=data_dir, file=config_file)
+    if loaded.database_url.startswith("sqlite:///") and not Path(loaded.database_url[10:]).exists():
+        raise CannotStart(f"there is no gateway in {data_dir}; `gateway serve` or `gateway migrate` makes one")
+    return Instance(loaded)
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, prog_name="gateway", message="%(prog)s %(version)s")
+def main() -> None:
+    """A payment gateway in one file: orders, payments, refunds, webhooks, checkout, dashboard."""
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on (default 8000).")
+@click.option("--demo", is_flag=True, help="With a test merchant and no rate limits; on this machine only.")
+def serve(config_file, data_dir, host, port, demo) -> None:
+    """Run API, checkout, dashboard and jobs in one process."""
+    from gateway.web.serving import run
+
+    flags = {"server.host": host, "server.port": port}
+    loaded = config.load(data_dir=data_dir, file=config_file, flags=flags, demo=demo)
+    if demo and loaded.server.host not in LOOPBACK_HOSTS:
+        raise CannotStart(f"--demo has known passwords and refuses to listen on {loaded.server.host}; use 127.0.0.1")
+    run(server.Gateway(loaded))
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def check(config_file, data_dir, as_json) -> None:
+    """Prove the integrity of database, ledger, queue and configuration."""
+    from gateway import check
+
+    with _instance(config_file, data_dir) as instance:
+        findings = check.findings(instance)
+    if as_json:
+        click.echo(json.dumps({"findings": findings}))
+    else:
+        for finding in findings:
+            click.echo(finding)
+        if not findings:
+            click.echo("No findings: database, ledger, histories, webhooks and queue are consistent.")
+    sys.exit(1 if findings else 0)
+
+
+@main.command()
+@config_option
+@data_option
+def migrate(config_file, data_dir) -> None:
+    """Bring the schema up to date (the server does it too when it starts)."""
+    instance = Instance(config.load(data_dir=data_dir, file=config_file))
+    try:
+        applied = instance.open()
+    finally:
+        instance.close()
+    for step in applied:
+        click.echo(f"applied {step}")
+    if not applied:
+        click.echo("The schema is up to date.")
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI 3.1 document."""
+    from gateway.web.openapi import document
+
+    click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@main.group()
+def merchant() -> None:
+    """Merchants: add, list."""
+
+
+@merchant.command("add")
+@config_option
+@data_option
+@click.option("--name", required=True, help="The shop's name.")
+@click.option("--email", required=True, help="The owner's e-mail address.")
+@click.option("--password", help="The owner's password; asked for where it is not given.")
+@click.option("--live", is_flag=True, help="Make a live key too.")
+def add_merchant(config_file, data_dir, name, email, password, live) -> None:
+    """Add a merchant and print the first API key; its secret is shown only now."""
+    from gateway import crypto
+
+    password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password_hash = crypto.hash_password(merchants.check_password(password))
+    with _instance(config_file, data_dir) as instance:
+
+        def add(tx):
+            merchant_id = merchants.add(tx, name=name, email=email, password_hash=password_hash)
+            modes = ("test", "live") if live else ("test",)
+            return merchant_id, [merchants.create_key(tx, instance.master, merchant_id, mode) for mode in modes]
+
+        merchant_id, keys = instance.store.write_now(add)
+    click.echo(f"merchant {merchant_id}")
+    for key_id, secret in keys:
+        click.echo(f"key      {key_id}\nsecret   {secret}")
+
+
+@merchant.command("list")
+@config_option
+@data_option
+def list_merchants(config_file, data_dir) -> None:
+    """List the merchants."""
+    with _instance(config_file, data_dir) as instance:
+        for row in instance.store.read_now(merchants.list_merchants):
+            click.echo(f"{row['id']}  {row['created_at']}  {row['email']}  {row['name']}")
+
+
+@main.group()
+def keys() -> None:
+    """API keys: create, list, revoke."""
+
+
+@keys.command("create")
+@config_option
+@data_option
+@click.option("--merchant", "merchant_id", required=True, help="The merchant's id or e-mail address.")
+@click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True)
+@click.option("--name", default="", help="What the key is for.")
+def create_key(config_file, data_dir, merchant_id, mode, name) -> None:
+    """Create an API key and print it with its secret."""
+    with _instance(config_file, data_dir) as instance:
+        merchant_id = _merchant_id(instance, merchant_id)
+        key_id, secret = instance.store.write_now(merchants.create_key, instance.master, merchant_id, mode, name)
+    click.echo(f"key      {key_id}\nsecret   {secret}")
+
+
+@keys.command("list")
+@config_option
+@data_option
+@click.option("--merchant", "merchant_id", help="Only this merchant's (id or e-mail address).")
+def list_keys(config_file, data_dir, merchant_id) -> None:
+    """List API keys, without their secrets."""
+    with _instance(config_file, data_dir) as instance:
+        merchant_id = merchant_id and _merchant_id(instance, merchant_id)
+        for row in instance.store.read_now(merchants.list_keys, merchant_id):
+            state = f"revoked {row['revoked_at']}" if row["revoked_at"] else f"used {row['last_used_at'] or 'never'}"
+            click.echo(f"{row['id']}  {row['mode']}  {row['merchant_id']}  {state}  {row['name']}".rstrip())
+
+
+@keys.command("revoke")
+@config_option
+@data_option
+@click.argument("key_id")
+def revoke_key(config_file, data_dir, key_id) -> None:
+    """Make an API key worthless."""
+    with _instance(config_file, data_dir) as instance:
+        instance.store.write_now(merchants.revoke_key, key_id)
+    click.echo(f"{key_id} is revoked.")
+
+
+def _merchant_id(instance: Instance, given: str) -> str:
+    if "@" not in given:
+        return given
+    merchant = instance.store.read_now(merchants.find_by_email, given)
+    if not merchant:
+        raise CannotStart(f"there is no merchant with the e-mail address {given}")
+    return merchant.id
+
+

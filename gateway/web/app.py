@@ -1,0 +1,62 @@
+"""The web application: every table of routes, listed by hand, behind one strict door."""
+
+import logging
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
+
+from gateway.web import account, openapi, operations, orders, payments, protocol, public, refunds, routes, webhooks
+
+log = logging.getLogger("gateway.web")
+
+ROUTES = [
+    *account.ROUTES,
+    *orders.ROUTES,
+    *payments.ROUTES,
+    *refunds.ROUTES,
+    *webhooks.ROUTES,
+    *public.ROUTES,
+    *operations.ROUTES,
+]
+
+STOP_TIMEOUT_S = 2
+
+
+def create_app(gateway) -> Sanic:
+    """The application around a gateway; it starts and stops the gateway with itself."""
+    app = Sanic("gateway", configure_logging=False)
+    app.ctx.gateway = gateway
+    protocol.install(app, page=_page)
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = STOP_TIMEOUT_S
+    routes.mount(app, gateway, ROUTES)
+    operations.mount(app, gateway)
+    openapi.mount(app, ROUTES)
+    app.before_server_start(_start)
+    app.after_server_stop(_stop)
+    app.on_response(_log_refusals)
+    return app
+
+
+async def _start(app) -> None:
+    await app.loop.run_in_executor(None, app.ctx.gateway.start)
+
+
+async def _stop(app) -> None:
+    await app.loop.run_in_executor(None, app.ctx.gateway.stop)
+
+
+def _log_refusals(request: Request, response: HTTPResponse) -> None:
+    if response.status >= 400:
+        level = logging.ERROR if response.status >= 500 else logging.INFO
+        log.log(
+            level,
+            "%s %s %s",
+            request.method,
+            request.path,
+            response.status,
+            extra={"request_id": request.ctx.request_id, "status": response.status},
+        )
+
+
+def _page(request: Request, refusal) -> HTTPResponse:
+    return routes.json(refusal.as_json(), refusal.status)

@@ -1,0 +1,53 @@
+"""Running the server: one process, its socket, and what is printed when it is up."""
+
+import socket
+import sys
+
+import click
+
+from gateway import logs, merchants
+from gateway.server import CannotStart, Gateway
+from gateway.web.app import create_app
+from gateway.web.protocol import StrictProtocol
+
+BACKLOG = 1_024
+SWITCH_INTERVAL_S = 0.001  # the writer and the event loop hand over to each other thousands of times a second
+
+
+def run(gateway: Gateway) -> None:
+    """Serves until SIGTERM or SIGINT; raises CannotStart where the address is taken."""
+    settings = gateway.config.server
+    logs.configure(gateway.config.log.level, gateway.config.log.format)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    app = create_app(gateway)
+    sock = _listen(settings.host, settings.port)
+    port = sock.getsockname()[1]
+
+    @app.after_server_start
+    async def announce(_app):
+        _say_hello(gateway, settings.host, port)
+
+    app.run(sock=sock, single_process=True, protocol=StrictProtocol, motd=False, access_log=False, backlog=BACKLOG)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family, kind, proto)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+    return sock
+
+
+def _say_hello(gateway: Gateway, host: str, port: int) -> None:
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    click.echo(f"The gateway is listening on {url} (data in {gateway.config.data_dir.resolve()})", err=True)
+    if gateway.config.demo:
+        click.echo(
+            f"Demo: key {merchants.DEMO_KEY_ID}, secret {merchants.DEMO_SECRET};"
+            f" dashboard {url}/dashboard with {merchants.DEMO_EMAIL} / {merchants.DEMO_PASSWORD}",
+            err=True,
+        )
