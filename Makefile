@@ -23,7 +23,7 @@ fingerprint = $(shell { pwd; find $(1) -type f ! -name '*.pyc' -exec cksum {} + 
 installed := .venv/.installed-$(call fingerprint,pyproject.toml requirements.lock)
 installed_dev := .venv/.installed-dev-$(call fingerprint,pyproject.toml requirements.lock requirements-dev.lock)
 installed_node := tests/node/node_modules/.installed-$(call fingerprint,tests/node/package-lock.json)
-built := build/.built-$(call fingerprint,gateway build.spec requirements-dev.lock)
+built := build/.built-$(call fingerprint,gateway build.spec packing requirements-dev.lock)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16

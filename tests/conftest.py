@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -58,3 +59,9 @@ def page(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
     outside = [url for url in asked if not services.is_local(url)]
     assert not outside, f"The page asked the outside world for {outside}."
+
+
+@pytest.fixture(scope="session")
+def packed_gateway() -> Path:
+    """The one file that people download."""
+    return services.packed_gateway()

@@ -1,5 +1,6 @@
 """Real PostgreSQL, Redis, Chromium and Node for the tests, each started on demand and always shut down."""
 
+import fcntl
 import importlib.util
 import itertools
 import os
@@ -16,8 +17,9 @@ from urllib.parse import urlsplit
 import psycopg
 from playwright.sync_api import Browser, sync_playwright
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 START_TIMEOUT_S = 60
+PACKING_TIMEOUT_S = 280
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync")
 # What the tests write is thrown away, so nothing waits for the disk.
@@ -88,6 +90,16 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+def packed_gateway() -> Path:
+    """dist/gateway, packed again only if its sources changed; workers that ask at once wait for one another."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with (ROOT / ".cache" / "packing.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "binary"], cwd=ROOT, capture_output=True, text=True, timeout=PACKING_TIMEOUT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / "dist" / "gateway"
+
+
 def is_local(url: str) -> bool:
     """Whether a browser that loads this address stays on this machine."""
     host = urlsplit(url).hostname
@@ -98,7 +110,7 @@ def run_node(script: str, *arguments: str, stdin: str = "") -> str:
     """What a JavaScript program prints; it may require() the packages of tests/node."""
     done = subprocess.run(
         [_program("node"), "-e", script, "--", *arguments],
-        cwd=HERE / "node", input=stdin, capture_output=True, text=True, timeout=START_TIMEOUT_S,
+        cwd=ROOT / "tests" / "node", input=stdin, capture_output=True, text=True, timeout=START_TIMEOUT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
