@@ -73,7 +73,7 @@ $(installed_dev): $(installed)
 
 $(installed_node): tests/node/package-lock.json
 	@.ci/need node npm
-	@cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 $(built): $(installed_dev)
