@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
 from itertools import accumulate
 
 import msgspec
@@ -47,7 +46,7 @@ def dumps(value) -> bytes:
     return _encode(value)
 
 
-def js_key_order(mapping: Mapping) -> dict:
+def js_key_order(mapping: dict) -> dict:
     """The same pairs in the order in which JavaScript lists them: array indices first, by number, then as they came."""
     indices = sorted(filter(_is_array_index, mapping), key=int)
     return {index: mapping[index] for index in indices} | mapping
