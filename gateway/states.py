@@ -1,6 +1,6 @@
 """The life cycles of payments and refunds as tables of allowed moves, and the one way to make a move."""
 
-from gateway import statements
+from gateway import statements, watch
 from gateway.clock import now_ms
 
 PAYMENT_MOVES = {
@@ -38,6 +38,7 @@ def move(tx, table: str, object_id: str, source: str, target: str, *, held: int 
 def remember(tx, object_id: str, source: str | None, target: str, at_ms: int) -> None:
     """Appends one line to the object's history."""
     tx.execute(statements.INSERT_STATUS_CHANGE, (object_id, source, target, at_ms))
+    watch.changed(tx, object_id, target)
 
 
 def is_path(table: str, statuses: list[str]) -> bool:
