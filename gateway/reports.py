@@ -1,0 +1,161 @@
+"""How business goes: the figures of the dashboard's first page, read from the totals."""
+
+from bisect import bisect_right
+from collections import Counter
+from typing import NamedTuple
+
+from gateway import totals
+from gateway.clock import now_ms
+from gateway.objects import Owner
+from gateway.periods import Period
+
+HEALTH_MS = 24 * 3600 * 1000
+HEALTH_ROWS_MAX = 2_000  # of the newest deliveries; a busy endpoint's last day would take too long to count
+REASONS_MAX = 6
+
+
+class Figures(NamedTuple):
+    """What a period came to, in one currency."""
+
+    count: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    captured: int = 0
+    volume: int = 0
+    refunded: int = 0
+    refund_volume: int = 0
+
+    @property
+    def success_rate(self) -> float | None:
+        """In percent of the payments that came to an end."""
+        ended = self.succeeded + self.failed
+        return 100 * self.succeeded / ended if ended else None
+
+    @property
+    def average(self) -> int | None:
+        return self.volume // self.captured if self.captured else None
+
+
+class Column(NamedTuple):
+    """One hour, day or week of a chart."""
+
+    start_ms: int
+    figures: Figures
+
+
+class Overview(NamedTuple):
+    """Everything the first page shows of a period."""
+
+    currency: str
+    currencies: list[str]
+    now: Figures
+    before: Figures
+    today: Figures
+    yesterday: Figures
+    columns: list[Column]
+    methods: list[tuple[str, int, int]]
+    reasons: list[tuple[str, int]]
+    events_behind: int
+
+
+def overview(tx, owner: Owner, period: Period, today: Period, currency: str | None) -> Overview:
+    """The figures of `period` and of the one before it, and of today and yesterday at this time of day."""
+    currencies = _currencies(tx, owner, period)
+    if currency not in currencies:
+        currency = currencies[0]
+    passed_ms = now_ms() - today.start_ms
+    yesterday = today.before
+    return Overview(
+        currency=currency,
+        currencies=currencies,
+        now=figures(tx, owner, currency, period.start_ms, period.end_ms),
+        before=figures(tx, owner, currency, period.before.start_ms, period.start_ms),
+        today=figures(tx, owner, currency, today.start_ms, today.end_ms),
+        yesterday=figures(tx, owner, currency, yesterday.start_ms, yesterday.start_ms + passed_ms),
+        columns=columns(tx, owner, currency, period),
+        methods=_methods(tx, owner, currency, period),
+        reasons=_reasons(tx, owner, currency, period),
+        events_behind=totals.behind(tx),
+    )
+
+
+def figures(tx, owner: Owner, currency: str, start_ms: int, end_ms: int) -> Figures:
+    rows = tx.all(
+        "SELECT what, CAST(sum(count) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM totals"
+        " WHERE merchant_id = ? AND mode = ? AND slot >= ? AND slot < ? AND currency = ? GROUP BY what",
+        (*owner, *_slots(start_ms, end_ms), currency),
+    )
+    return _figures({what: (count, amount) for what, count, amount in rows})
+
+
+def columns(tx, owner: Owner, currency: str, period: Period) -> list[Column]:
+    """The period's figures in pieces, empty ones included."""
+    marks = period.marks()
+    pieces: list[dict] = [{} for _ in marks]
+    rows = tx.execute(
+        "SELECT slot, what, CAST(sum(count) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM totals"
+        " WHERE merchant_id = ? AND mode = ? AND slot >= ? AND slot < ? AND currency = ? GROUP BY slot, what",
+        (*owner, *_slots(period.start_ms, period.end_ms), currency),
+    )
+    for slot, what, count, amount in rows:
+        piece = pieces[bisect_right(marks, slot * totals.SLOT_MS) - 1]
+        known = piece.get(what, (0, 0))
+        piece[what] = (known[0] + count, known[1] + amount)
+    return [Column(mark, _figures(piece)) for mark, piece in zip(marks, pieces, strict=True)]
+
+
+def webhook_health(tx, owner: Owner) -> Counter:
+    """How the newest deliveries of the last day went, by status."""
+    newest = tx.all(
+        "SELECT status, created_at FROM deliveries WHERE merchant_id = ? AND mode = ? ORDER BY seq DESC LIMIT ?",
+        (*owner, HEALTH_ROWS_MAX),
+    )
+    since = now_ms() - HEALTH_MS
+    return Counter(status for status, created_at in newest if created_at >= since)
+
+
+def _figures(sums: dict) -> Figures:
+    def of(what: str) -> tuple[int, int]:
+        return sums.get(what, (0, 0))
+
+    return Figures(
+        count=of(totals.CREATED)[0],
+        succeeded=of(totals.SUCCEEDED)[0],
+        failed=of(totals.FAILED)[0],
+        captured=of(totals.CAPTURED)[0],
+        volume=of(totals.CAPTURED)[1],
+        refunded=of(totals.REFUNDED)[0],
+        refund_volume=of(totals.REFUNDED)[1],
+    )
+
+
+def _currencies(tx, owner: Owner, period: Period) -> list[str]:
+    """Those used in the period, the most used first."""
+    rows = tx.all(
+        "SELECT currency FROM totals WHERE merchant_id = ? AND mode = ? AND slot >= ? AND slot < ? AND what = ?"
+        " GROUP BY currency ORDER BY sum(count) DESC, currency",
+        (*owner, *_slots(period.start_ms, period.end_ms), totals.CREATED),
+    )
+    return [currency for (currency,) in rows] or ["INR"]
+
+
+def _methods(tx, owner: Owner, currency: str, period: Period) -> list[tuple[str, int, int]]:
+    """How often each method was captured, and how much money it brought."""
+    return tx.all(
+        "SELECT method, CAST(sum(count) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM totals WHERE merchant_id = ?"
+        " AND mode = ? AND slot >= ? AND slot < ? AND currency = ? AND what = ? GROUP BY method ORDER BY 3 DESC",
+        (*owner, *_slots(period.start_ms, period.end_ms), currency, totals.CAPTURED),
+    )
+
+
+def _reasons(tx, owner: Owner, currency: str, period: Period) -> list[tuple[str, int]]:
+    return tx.all(
+        "SELECT reason, CAST(sum(count) AS BIGINT) FROM totals WHERE merchant_id = ? AND mode = ? AND slot >= ?"
+        " AND slot < ? AND currency = ? AND what = ? GROUP BY reason ORDER BY 2 DESC, reason LIMIT ?",
+        (*owner, *_slots(period.start_ms, period.end_ms), currency, totals.FAILED, REASONS_MAX),
+    )
+
+
+def _slots(start_ms: int, end_ms: int) -> tuple[int, int]:
+    """The half hours of a stretch of time; one that has begun counts."""
+    return start_ms // totals.SLOT_MS, -(-end_ms // totals.SLOT_MS)
