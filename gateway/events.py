@@ -1,11 +1,11 @@
-"""What happened, written with the change itself: the event's bytes, and one delivery for every endpoint that listens."""
+"""What happened, written with the change itself: the event's bytes, and a delivery for every endpoint that listens."""
 
 import uuid
 from functools import lru_cache
 
 import msgspec
 
-from gateway import bell, statements
+from gateway import bell, statements, watch
 from gateway.clock import now_ms
 from gateway.ids import new_id
 from gateway.objects import Owner
@@ -28,10 +28,33 @@ TYPES = (
 )
 
 
-def record(tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes) -> str:
+PATTERNS = frozenset({"*", *(f"{name.partition('.')[0]}.*" for name in TYPES)})
+
+
+def record(
+    tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes, *, not_to: str | None = None
+) -> str:
     """Writes an event and its deliveries in the caller's transaction; returns the event's id.
 
-    `shown` is the object as JSON. The body is built here, once: every attempt sends these bytes, and
+    `shown` is the object as JSON; `not_to` is an endpoint that is left out, because the event is about its trouble.
+    """
+    event_id, now = _write(tx, owner, event_type, object_id, noun, shown)
+    for endpoint_id, wanted, enabled in tx.all(statements.SELECT_ENDPOINTS, owner):
+        if endpoint_id != not_to and listens(wanted, event_type):
+            _deliver(tx, owner, event_id, event_type, endpoint_id, due=bool(enabled), now=now)
+    return event_id
+
+
+def record_for(
+    tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes, *, endpoint_id: str
+) -> tuple[str, str]:
+    """Writes an event for one endpoint, whatever its filter says; returns the ids of event and delivery."""
+    event_id, now = _write(tx, owner, event_type, object_id, noun, shown)
+    return event_id, _deliver(tx, owner, event_id, event_type, endpoint_id, due=True, now=now)
+
+
+def _write(tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes) -> tuple[str, int]:
+    """The body is built here, once: every attempt sends these bytes, and JavaScript's
     `JSON.stringify(JSON.parse(body))` gives them back.
     """
     now, event_id = now_ms(), new_id("evt")
@@ -39,19 +62,16 @@ def record(tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: 
         event_id.encode(), event_type.encode(), now // 1000, noun.encode(), shown,
     )  # fmt: skip
     tx.execute(statements.INSERT_EVENT, (event_id, *owner, event_type, object_id, body, now))
-    for endpoint_id, wanted, enabled in tx.all(statements.SELECT_ENDPOINTS, owner):
-        if listens(wanted, event_type):
-            add_delivery(tx, owner, event_id, event_type, endpoint_id, due=bool(enabled), now=now)
-    return event_id
+    watch.changed(tx, ":".join(owner), (event_type, object_id))
+    return event_id, now
 
 
-def add_delivery(tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, *, due: bool, now: int) -> str:
+def _deliver(tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, *, due: bool, now: int) -> str:
     """One event for one endpoint: due at once, or `skipped` (kept, recoverable) where the endpoint is disabled."""
     delivery_id = str(uuid.uuid4())
     status, due_at = ("pending", now) if due else ("skipped", None)
     tx.execute(
-        statements.INSERT_DELIVERY,
-        (delivery_id, *owner, event_id, event_type, endpoint_id, status, now, due_at, 0),
+        statements.INSERT_DELIVERY, (delivery_id, *owner, event_id, event_type, endpoint_id, status, now, due_at)
     )
     if due:
         tx.after_commit(bell.ring_deliveries)

@@ -8,10 +8,12 @@ from functools import lru_cache
 
 from gateway.models import FINAL_UNPAID
 from gateway.objects import OrderRow, PaymentRow, RefundRow
+from gateway.webhook_objects import EndpointRow
 
 ORDER_COLUMNS = ", ".join(OrderRow.__struct_fields__)
 PAYMENT_COLUMNS = ", ".join(PaymentRow.__struct_fields__)
 REFUND_COLUMNS = ", ".join(RefundRow.__struct_fields__)
+ENDPOINT_COLUMNS = ", ".join(EndpointRow.__struct_fields__)
 
 
 def _insert(table: str, columns: str, conflict: str = "") -> str:
@@ -38,7 +40,8 @@ INSERT_ORDER = _insert("orders", _without_seq(ORDER_COLUMNS)) + f"RETURNING {ORD
 SELECT_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = ? AND merchant_id = ? AND mode = ?"
 ATTEMPT_ORDER = (
     "UPDATE orders SET attempts = attempts + 1, updated_at = ?,"
-    " status = CASE status WHEN 'created' THEN 'attempted' ELSE status END WHERE id = ?"
+    " status = CASE status WHEN 'created' THEN 'attempted' ELSE status END"
+    f" WHERE id = ? AND merchant_id = ? AND mode = ? AND status <> 'paid' RETURNING {ORDER_COLUMNS}"
 )
 PAY_ORDER = (
     "UPDATE orders SET status = 'paid', amount_paid = ?, updated_at = ? WHERE id = ? AND status <> 'paid'"
@@ -63,6 +66,9 @@ CLAIM_PAYMENTS = _claim(
     ", status = CASE status WHEN 'pending' THEN 'processing' ELSE status END",
 )
 CLAIM_REFUNDS = _claim("refunds", REFUND_COLUMNS, "1 = 1")
+PARK_PAYMENT = (
+    "UPDATE payments SET step = ?, due_at = ?, claimed_until = NULL WHERE id = ? AND status = ? AND claimed_until = ?"
+)
 RELEASE_PAYMENT = "UPDATE payments SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"
 RELEASE_REFUND = "UPDATE refunds SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"
 
@@ -86,10 +92,58 @@ SELECT_ENDPOINTS = (
     "SELECT id, events, enabled FROM webhook_endpoints"
     " WHERE merchant_id = ? AND mode = ? AND url IS NOT NULL AND deleted_at IS NULL"
 )
-DELIVERY_COLUMNS = (
-    "id, merchant_id, mode, event_id, event_type, endpoint_id, status, created_at, due_at, work_attempts"
+INSERT_DELIVERY = (
+    "INSERT INTO deliveries (id, merchant_id, mode, event_id, event_type, endpoint_id, status, created_at, due_at,"
+    " work_attempts, attempts, retries, manual) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)"
 )
-INSERT_DELIVERY = _insert("deliveries", DELIVERY_COLUMNS, "ON CONFLICT (event_id, endpoint_id) DO NOTHING")
+
+# Delivering
+SELECT_ENDPOINT = f"SELECT {ENDPOINT_COLUMNS} FROM webhook_endpoints WHERE id = ?"
+CLAIM_DELIVERIES = (
+    "UPDATE deliveries SET claimed_until = ?, work_attempts = work_attempts + 1 WHERE seq IN ("
+    "SELECT seq FROM deliveries WHERE endpoint_id = ? AND due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?)"
+    " ORDER BY due_at, seq LIMIT ? /*skip locked*/"
+    ") RETURNING id, merchant_id, mode, event_id, event_type, endpoint_id, claimed_until, retries, manual,"
+    " (SELECT body FROM events WHERE events.id = deliveries.event_id)"
+)
+RELEASE_DELIVERY = "UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"
+DELIVERED = (
+    "UPDATE deliveries SET status = 'success', due_at = NULL, claimed_until = NULL, manual = 0,"
+    " attempts = attempts + 1, response_code = ?, error = NULL, last_attempt_at = ? WHERE id = ? RETURNING attempts"
+)
+NOT_DELIVERED = (
+    "UPDATE deliveries SET status = ?, due_at = ?, claimed_until = NULL, retries = ?, manual = 0,"
+    " attempts = attempts + 1, response_code = ?, error = ?, last_attempt_at = ?"
+    " WHERE id = ? AND claimed_until = ? RETURNING attempts"
+)
+COUNT_ATTEMPT = "UPDATE deliveries SET attempts = attempts + 1 WHERE id = ? RETURNING attempts"
+INSERT_ATTEMPT = _insert(
+    "delivery_attempts",
+    "delivery_id, attempt, manual, created_at, duration_ms, address, response_code, error, error_detail, response_body",
+)
+ENDPOINT_ANSWERED = (
+    "UPDATE webhook_endpoints SET failures = 0, failing_since = NULL, warned_percent = 0, last_success_at = ?"
+    " WHERE id = ? AND (failures > 0 OR last_success_at IS NULL OR last_success_at < ?)"
+)
+ENDPOINT_FAILED = (
+    "UPDATE webhook_endpoints SET failures = failures + 1, last_failure_at = ?,"
+    " failing_since = CASE WHEN failing_since IS NULL OR last_failure_at < ? THEN ? ELSE failing_since END,"
+    " warned_percent = CASE WHEN failing_since IS NULL OR last_failure_at < ? THEN 0 ELSE warned_percent END"
+    f" WHERE id = ? RETURNING {ENDPOINT_COLUMNS}"
+)
+# Hops from endpoint to endpoint through the index of what is due, so that a backlog of any length costs one step.
+WAITING_ENDPOINTS = """
+WITH RECURSIVE waiting (endpoint_id) AS (
+    SELECT min(endpoint_id) FROM deliveries WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(endpoint_id) FROM deliveries WHERE due_at IS NOT NULL AND endpoint_id > waiting.endpoint_id)
+    FROM waiting WHERE waiting.endpoint_id IS NOT NULL
+)
+SELECT endpoint_id, failures, rate_per_s
+FROM waiting JOIN webhook_endpoints ON webhook_endpoints.id = endpoint_id WHERE EXISTS (
+    SELECT 1 FROM deliveries WHERE deliveries.endpoint_id = waiting.endpoint_id
+    AND due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?)
+)"""
 
 # Idempotency
 INSERT_KEY = _insert("idempotency_keys", "scope, key, fingerprint, method_path, created_at, hits, conflicts, sealed") + (

@@ -1,19 +1,23 @@
 """The tables: columns, indexes and the conditions that the database itself guarantees; no behaviour."""
 
+from gateway.models.accounts import AuditEntry, Invitation, LoginCount, MerchantPreferences, Session, User
 from gateway.models.base import database
 from gateway.models.links import PaymentLink
 from gateway.models.merchants import ApiKey, IdempotencyKey, Merchant, Setting
 from gateway.models.payments import LedgerEntry, Order, Payment, Refund, SealedCard, StatusChange
+from gateway.models.reports import ApiRequest, Total
 from gateway.models.settings import MerchantSettings
-from gateway.models.webhooks import Delivery, DeliveryAttempt, Event, WebhookEndpoint
+from gateway.models.webhooks import Delivery, DeliveryAttempt, Event, Recovery, WebhookEndpoint
 
 FINAL_UNPAID = "('failed', 'cancelled')"
+RECOVERABLE = "('failed', 'skipped')"
 
 TABLES = (
     Merchant, ApiKey, IdempotencyKey, Setting,
     Order, Payment, SealedCard, Refund, StatusChange, LedgerEntry,
-    Event, WebhookEndpoint, Delivery, DeliveryAttempt,
+    Event, WebhookEndpoint, Delivery, DeliveryAttempt, Recovery,
     MerchantSettings, PaymentLink,
+    User, Session, Invitation, LoginCount, AuditEntry, MerchantPreferences, Total, ApiRequest,
 )  # fmt: skip
 
 # What peewee's index declarations cannot say in one text for both databases.
@@ -22,7 +26,9 @@ PARTIAL_INDEXES = (
     "CREATE INDEX payments_due ON payments (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX refunds_due ON refunds (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL",
+    f"CREATE INDEX deliveries_recoverable ON deliveries (endpoint_id, seq) WHERE status IN {RECOVERABLE}",
     "CREATE UNIQUE INDEX webhook_endpoints_default ON webhook_endpoints (merchant_id, mode) WHERE is_default = 1",
 )
 
-__all__ = ["FINAL_UNPAID", "PARTIAL_INDEXES", "TABLES", "database"] + [table.__name__ for table in TABLES]
+__all__ = ["FINAL_UNPAID", "PARTIAL_INDEXES", "RECOVERABLE", "TABLES", "database"]
+__all__ += [table.__name__ for table in TABLES]

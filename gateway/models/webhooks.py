@@ -17,6 +17,8 @@ class Event(Owned):
 
 
 class WebhookEndpoint(Owned):
+    """Where a merchant wants events; the default one, for the short form of the API, may have no URL yet."""
+
     url = TextField(null=True)
     is_default = IntegerField(default=0)
     description = TextField(default="")
@@ -28,10 +30,11 @@ class WebhookEndpoint(Owned):
     rate_per_s = IntegerField(null=True)
     enabled = IntegerField(default=1)
     disabled_reason = TextField(null=True)
-    failing_since = BigIntegerField(null=True)
     failures = IntegerField(default=0)
-    warned_percent = IntegerField(default=0)
+    failing_since = BigIntegerField(null=True)
+    last_failure_at = BigIntegerField(null=True)
     last_success_at = BigIntegerField(null=True)
+    warned_percent = IntegerField(default=0)
     deleted_at = BigIntegerField(null=True)
     created_at = BigIntegerField()
     updated_at = BigIntegerField()
@@ -42,13 +45,21 @@ class WebhookEndpoint(Owned):
 
 
 class Delivery(Work):
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint.
+
+    `attempts` are those that were completed, `retries` how many waits of the schedule are used up; `manual` marks an
+    attempt that somebody asked for.
+    """
 
     event_id = TextField()
     event_type = TextField()
     endpoint_id = TextField()
     status = TextField(constraints=[Check("status IN ('pending', 'success', 'failed', 'skipped')")])
+    attempts = IntegerField(default=0)
+    retries = IntegerField(default=0)
+    manual = IntegerField(default=0)
     response_code = IntegerField(null=True)
+    error = TextField(null=True)
     created_at = BigIntegerField()
     last_attempt_at = BigIntegerField(null=True)
 
@@ -62,11 +73,13 @@ class Delivery(Work):
 
 
 class DeliveryAttempt(Table):
+    """One line of the log; `seq` grows with time, so the oldest are found without an index of their own."""
+
     seq = BigAutoField()
     delivery_id = TextField(index=True)
     attempt = IntegerField()
     manual = IntegerField(default=0)
-    created_at = BigIntegerField(index=True)
+    created_at = BigIntegerField()
     duration_ms = IntegerField()
     address = TextField(null=True)
     response_code = IntegerField(null=True)
@@ -76,3 +89,16 @@ class DeliveryAttempt(Table):
 
     class Meta:
         table_name = "delivery_attempts"
+
+
+class Recovery(Owned):
+    """What a merchant wants sent again, as far as it is not done yet; `after_seq` is how far it has come."""
+
+    endpoint_id = TextField(index=True)
+    status = TextField(null=True)
+    since = BigIntegerField()
+    after_seq = BigIntegerField(default=0)
+    created_at = BigIntegerField()
+
+    class Meta:
+        table_name = "recoveries"

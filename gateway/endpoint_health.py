@@ -1,0 +1,60 @@
+"""How an endpoint is doing: it is warned of before it is disabled, and disabled when nothing has succeeded for days."""
+
+import logging
+
+from gateway import endpoints, events, statements
+from gateway import webhook_objects as objects
+from gateway.clock import now_ms
+from gateway.objects import encode
+from gateway.webhook_objects import EndpointRow
+
+log = logging.getLogger("gateway.webhooks")
+
+WARN_AT_PERCENT = (90, 70, 50)
+SUCCESS_NOTED_EVERY_MS = 60_000
+DAY_MS = 86_400_000
+
+
+def answered(tx, endpoint_id: str) -> None:
+    """An attempt has succeeded: earlier failures are forgotten."""
+    now = now_ms()
+    tx.execute(statements.ENDPOINT_ANSWERED, (now, endpoint_id, now - SUCCESS_NOTED_EVERY_MS))
+
+
+def failed(tx, endpoint_id: str, disable_after_days: float) -> None:
+    """An attempt has failed: counts it, warns at half of the time and later, disables when the time is over.
+
+    A pause of more than half of the time begins a new count. So nobody is disabled without an earlier warning, and an
+    endpoint with two failures in a month is not taken for dead.
+    """
+    now, limit_ms = now_ms(), disable_after_days * DAY_MS
+    paused_since = now - limit_ms / 2 if limit_ms else 0
+    row = tx.one(statements.ENDPOINT_FAILED, (now, paused_since, now, paused_since, endpoint_id))
+    endpoint = EndpointRow(*row)
+    if not limit_ms or not endpoint.is_open:
+        return
+    percent = (now - endpoint.failing_since) * 100 // limit_ms
+    if percent >= 100:
+        disable(tx, endpoint, "failing")
+    else:
+        _warn(tx, endpoint, next((step for step in WARN_AT_PERCENT if percent >= step), 0))
+
+
+def disable(tx, endpoint: EndpointRow, reason: str) -> None:
+    """Stops sending to the endpoint and tells the merchant through its other endpoints."""
+    if endpoint.is_open:
+        _announce(tx, "webhook.endpoint_disabled", endpoints.disable(tx, endpoint, reason))
+        tx.after_commit(lambda: log.warning("endpoint %s was disabled (%s)", endpoint.id, reason))
+
+
+def _warn(tx, endpoint: EndpointRow, percent: int) -> None:
+    if percent <= endpoint.warned_percent:
+        return
+    tx.execute("UPDATE webhook_endpoints SET warned_percent = ? WHERE id = ?", (percent, endpoint.id))
+    _announce(tx, "webhook.endpoint_failing", endpoint)
+    tx.after_commit(lambda: log.warning("endpoint %s has used up %d %% of its time", endpoint.id, percent))
+
+
+def _announce(tx, event_type: str, endpoint: EndpointRow) -> None:
+    shown = encode(objects.endpoint(endpoint))
+    events.record(tx, endpoint.owner, event_type, endpoint.id, "webhook_endpoint", shown, not_to=endpoint.id)
