@@ -111,9 +111,9 @@ def page(request, refusal):
 
 def main(settings: dict, static_files: str) -> None:
     app = Sanic("door")
-    settings["uncapped_addresses"] = frozenset(settings.pop("uncapped_addresses", protocol.UNCAPPED_ADDRESSES))
     protocol.install(app, page=page if settings.pop("pages", False) else None, **settings)
     static.install(app, static.Static(Path(static_files)))
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 0.1
     app.config.GRACEFUL_TCP_CLOSE_TIMEOUT = 0.1
     app.ctx.outcomes = []
     app.add_route(echo, "/api/echo", methods=["POST"])
@@ -125,6 +125,7 @@ def main(settings: dict, static_files: str) -> None:
         app.add_route(handler, f"/api/{handler.__name__}")
     listening = socket.create_server(("127.0.0.1", 0))
     app.after_server_start(lambda *_: print(listening.getsockname()[1], flush=True))
+    app.after_server_stop(lambda *_: asyncio.sleep(0.05))
     app.run(sock=listening, single_process=True, protocol=protocol.StrictProtocol, motd=False, access_log=False)
 
 

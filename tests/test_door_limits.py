@@ -23,7 +23,7 @@ def hasty(tmp_path_factory):
         "idle_timeout_s": SHORT_S,
         "connections_max": 8,
         "connections_per_address_max": 5,
-        "uncapped_addresses": ["127.0.0.1"],
+        "uncapped_networks": ["10.0.0.0/8", "127.0.0.0/29", "::1/128"],
         "pages": True,
     }
     with running(tmp_path_factory.mktemp("hasty"), **settings) as server:
@@ -158,6 +158,39 @@ def test_connections_are_counted_once_and_uncounted(hasty):
             return seen["connections"] == 2 and seen["by_address"] == {"127.0.0.1": 2}
 
         eventually(both_are_counted)
+
+
+@pytest.mark.parametrize(
+    "peer, address",
+    [
+        (("192.0.2.7", 5), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 5, 0, 0), "192.0.2.7"),
+        (("2001:db8:1:2:3:4:5:6", 5, 0, 0), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::/64"),
+        (("::1", 5, 0, 0), "::1"),
+        ("/run/gateway.sock", "::1"),
+    ],
+)
+def test_a_subscriber_is_one_address(peer, address):
+    assert protocol.address_of(peer) == address
+
+
+CAPPED = {"192.0.2.7": True, "2001:db8::/64": True, "10.1.2.3": False, "::1": False}
+
+
+@pytest.mark.parametrize("address, capped", CAPPED.items())
+def test_proxies_are_not_capped(address, capped):
+    door = protocol.Door(connections_max=9, connections_per_address_max=2, uncapped_networks=("10.0.0.0/8", "::1/128"))
+    assert [door.admit(address) is None for _ in range(3)] == [True, True, not capped]
+
+
+def test_the_server_stops_without_a_word_while_a_request_is_half_way(tmp_path):
+    with contextlib.ExitStack() as clients, running(tmp_path) as server:
+        half, handled = clients.enter_context(connect(server)), clients.enter_context(connect(server))
+        half.sendall(GOOD[:20])
+        handled.sendall(get("/api/hang"))
+        eventually(lambda: counted(server)["connections"] == 3)
+    assert server.log.read_text() == ""
 
 
 def test_the_process_may_open_as_many_files_as_the_system_allows():

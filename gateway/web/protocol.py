@@ -6,6 +6,7 @@ import resource
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from time import monotonic
 
 from sanic import Sanic
@@ -24,7 +25,9 @@ IDLE_TIMEOUT_S = 15
 CONNECTIONS_MAX = 10_000
 CONNECTIONS_PER_ADDRESS_MAX = 200
 # Proxies on this machine speak for everybody.
-UNCAPPED_ADDRESSES = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+UNCAPPED_NETWORKS = ("127.0.0.0/8", "::1/128")
+# One subscriber gets a whole network of this size.
+IPV6_PREFIX_BITS = 64
 # Files that are no connections: databases, logs, sockets of jobs to banks and receivers.
 RESERVED_FILES = 256
 # How long a refused client may go on sending, so that its system does not throw our answer away.
@@ -37,27 +40,41 @@ class Door:
 
     connections_max: int
     connections_per_address_max: int
-    uncapped_addresses: frozenset[str]
+    uncapped_networks: tuple[str, ...]
     connections: int = 0
     by_address: Counter = field(default_factory=Counter)
     refused: Counter = field(default_factory=Counter)
 
-    def admit(self, address: str | None) -> GatewayError | None:
+    def admit(self, address: str) -> GatewayError | None:
         """Counts a new connection in, or says why it has to go."""
         if self.connections >= self.connections_max:
             return Unavailable("All connections are taken; try again in a moment.")
-        if address not in self.uncapped_addresses and self.by_address[address] >= self.connections_per_address_max:
+        if self.by_address[address] >= self.connections_per_address_max and not self._is_uncapped(address):
             return RateLimited("Too many connections from this address.", retry_after_s=problems.RETRY_AFTER_S)
         self.connections += 1
         self.by_address[address] += 1
         return None
 
-    def release(self, address: str | None) -> None:
+    def release(self, address: str) -> None:
         """Counts an admitted connection out."""
         self.connections -= 1
         self.by_address[address] -= 1
         if not self.by_address[address]:
             del self.by_address[address]
+
+    def _is_uncapped(self, address: str) -> bool:
+        first = ip_network(address).network_address
+        return any(first in ip_network(network) for network in self.uncapped_networks)
+
+
+def address_of(peername) -> str:
+    """Whom a connection is counted for: an IPv4 address, or the network of an IPv6 address."""
+    if not isinstance(peername, tuple):
+        return "::1"
+    address = ip_address(peername[0].partition("%")[0])
+    if address.version == 4 or address.is_loopback:
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, IPV6_PREFIX_BITS), strict=False))
 
 
 class StrictHttp(Http):
@@ -112,8 +129,7 @@ class StrictProtocol(HttpProtocol):
         self.request_began_at = 0.0
 
     def connection_made(self, transport):
-        peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else None
+        self.address = address_of(transport.get_extra_info("peername"))
         if refusal := self.door.admit(self.address):
             self.door.refused[refusal.status] += 1
             transport.write(problems.as_bytes(refusal, ids.new_id("req")))
@@ -134,6 +150,11 @@ class StrictProtocol(HttpProtocol):
         super().data_received(data)
         # Only our own progress buys time: a client that sends while it should read gains none.
         self._time = last_progress_at
+
+    def abort(self):
+        # Sanic would forget the transport here, and then stumble over the request that never became one.
+        if self.transport:
+            self.transport.abort()
 
     async def turn_away(self, exception: BaseException) -> None:
         """Answers a request that never became one, and ends the connection once the client has had time to read it."""
@@ -181,7 +202,7 @@ def install(
     idle_timeout_s: float = IDLE_TIMEOUT_S,
     connections_max: int = CONNECTIONS_MAX,
     connections_per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
-    uncapped_addresses: frozenset[str] = UNCAPPED_ADDRESSES,
+    uncapped_networks: tuple[str, ...] = UNCAPPED_NETWORKS,
     page: problems.Page | None = None,
 ) -> None:
     """Puts the door before `app`, which is then run with `protocol=StrictProtocol`.
@@ -204,7 +225,7 @@ def install(
     )
     app.error_handler = problems.Problems(page)
     app.ctx.door = Door(
-        min(connections_max, raise_file_limit() - RESERVED_FILES), connections_per_address_max, uncapped_addresses
+        min(connections_max, raise_file_limit() - RESERVED_FILES), connections_per_address_max, uncapped_networks
     )
 
 
