@@ -1,21 +1,31 @@
 """What a customer may see of an order and a payment, and how a customer pays: the order's id is the capability."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from gateway import merchants, objects, orders, payments, signatures, statements
+from gateway import links, merchants, objects, orders, payments, signatures, statements
 from gateway.clock import rfc3339
 from gateway.crypto import MasterKey
-from gateway.errors import Conflict, NotFound
+from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.objects import Owner, PaymentRow
 
 
-class PublicOrder(Struct):
+class NewPublicPayment(payments.NewPayment):
+    """A payment as the checkout page starts it; the amount comes from the order alone."""
+
+    key: str | None = None
+    flow: Annotated[
+        Literal["qr"], Meta(description="for upi without vpa: the payer approves in the app that a QR code opens")
+    ] | None = None
+
+
+class PublicOrder(Struct, kw_only=True):
     """An order as its customer sees it."""
 
     id: str
+    entity: Literal["order"] = "order"
     amount: int
     amount_due: int
     currency: str
@@ -23,13 +33,13 @@ class PublicOrder(Struct):
     merchant_name: str
     mode: objects.Mode
     created_at: str
-    entity: Literal["order"] = "order"
 
 
-class PublicPayment(Struct):
+class PublicPayment(Struct, kw_only=True):
     """A payment as its payer sees it; `signature` proves a success to the merchant's server."""
 
     id: str
+    entity: Literal["payment"] = "payment"
     order_id: str
     amount: int
     currency: str
@@ -44,13 +54,12 @@ class PublicPayment(Struct):
     error_reason: str | None
     signature: str | None
     created_at: str
-    entity: Literal["payment"] = "payment"
 
 
 def show_order(tx, order_id: str, key_id: str | None) -> PublicOrder:
     """The order for whoever knows its id; a key, where given, must be of the same merchant and mode."""
     owner, order = orders.public(tx, order_id)
-    _check_key(tx, owner, key_id)
+    check_key(tx, owner, key_id)
     return PublicOrder(
         id=order.id,
         amount=order.amount,
@@ -63,26 +72,38 @@ def show_order(tx, order_id: str, key_id: str | None) -> PublicOrder:
     )
 
 
+def check(new: NewPublicPayment) -> payments.Draft:
+    """Refuses what no bank would take, like `payments.check`, but for UPI by QR code, which needs no address."""
+    if new.flow is None:
+        return payments.check(new)
+    if new.method != "upi" or any((new.vpa, new.card, new.token, new.bank, new.wallet)):
+        raise BadRequest("flow qr goes with method upi and nothing else.", field="flow")
+    return payments.Draft(new.order_id, "upi")
+
+
 def pay(tx, desk: payments.Desk, draft: payments.Draft, key_id: str | None, attempts_max: int) -> bytes:
     """Starts a payment for the order's customer; raises Conflict after too many attempts, which rows count."""
     owner, order = orders.public(tx, draft.order_id)
-    _check_key(tx, owner, key_id)
+    check_key(tx, owner, key_id)
+    links.check_open(tx, order.id)
     if attempts_max and order.attempts >= attempts_max:
         raise Conflict("There were too many attempts to pay this order.", reason="too_many_attempts")
     payment_id = msgspec.json.decode(desk.start(tx, owner, draft))["id"]
     return objects.encode(_public(payments.find(tx, owner, payment_id), None))
 
 
-def show_payment(tx, payment_id: str, master: MasterKey) -> PublicPayment:
-    """The payment for whoever knows its id."""
+def show_payment(tx, payment_id: str, master: MasterKey, key_id: str | None = None) -> PublicPayment:
+    """The payment for whoever knows its id; `key_id` names the key whose secret signs a success."""
     row = tx.one(statements.SELECT_PAYMENT_BY_ID, (payment_id,))
     if not row:
         raise NotFound("No such payment.", field="payment_id")
     payment = PaymentRow(*row)
-    return _public(payment, _signature(tx, payment, master) if payment.status == "success" else None)
+    check_key(tx, payment.owner, key_id)
+    return _public(payment, signature(tx, payment, master, key_id))
 
 
-def _check_key(tx, owner: Owner, key_id: str | None) -> None:
+def check_key(tx, owner: Owner, key_id: str | None) -> None:
+    """Raises NotFound where a key is given that is not of this merchant and mode, or not valid any more."""
     if key_id is None:
         return
     key = merchants.find_key(tx, key_id)
@@ -90,9 +111,14 @@ def _check_key(tx, owner: Owner, key_id: str | None) -> None:
         raise NotFound("No such order for this key.", field="key")
 
 
-def _signature(tx, payment: PaymentRow, master: MasterKey) -> str | None:
-    """HMAC-SHA256 of `order_id|payment_id` under the API secret: Razorpay's scheme."""
-    key = merchants.newest_key(tx, payment.owner)
+def signature(tx, payment: PaymentRow, master: MasterKey, key_id: str | None) -> str | None:
+    """HMAC-SHA256 of `order_id|payment_id` under the key's secret (Razorpay's scheme); None without a success.
+
+    Where no key is named, the merchant's newest one signs.
+    """
+    if payment.status != "success":
+        return None
+    key = merchants.find_key(tx, key_id) if key_id else merchants.newest_key(tx, payment.owner)
     if not key:
         return None
     secret = master.unseal(key.secret_sealed, key.id)

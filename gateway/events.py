@@ -38,32 +38,46 @@ def record(
 
     `shown` is the object as JSON; `not_to` is an endpoint that is left out, because the event is about its trouble.
     """
-    event_id, now = _write(tx, owner, event_type, object_id, noun, shown)
+    return record_each(tx, owner, (event_type,), object_id, noun, shown, not_to=not_to)[0]
+
+
+def record_each(
+    tx, owner: Owner, event_types: tuple[str, ...], object_id: str, noun: str, shown: bytes, *, not_to=None
+) -> list[str]:
+    """The same for several events that happen to an object at once, in this order."""
+    now = now_ms()
+    event_ids = _write(tx, owner, event_types, object_id, noun, shown, now)
     for endpoint_id, wanted, enabled in tx.all(statements.SELECT_ENDPOINTS, owner):
-        if endpoint_id != not_to and listens(wanted, event_type):
-            _deliver(tx, owner, event_id, event_type, endpoint_id, due=bool(enabled), now=now)
-    return event_id
+        for event_id, event_type in zip(event_ids, event_types, strict=True):
+            if endpoint_id != not_to and listens(wanted, event_type):
+                _deliver(tx, owner, event_id, event_type, endpoint_id, due=bool(enabled), now=now)
+    return event_ids
 
 
 def record_for(
     tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes, *, endpoint_id: str
 ) -> tuple[str, str]:
     """Writes an event for one endpoint, whatever its filter says; returns the ids of event and delivery."""
-    event_id, now = _write(tx, owner, event_type, object_id, noun, shown)
+    now = now_ms()
+    [event_id] = _write(tx, owner, (event_type,), object_id, noun, shown, now)
     return event_id, _deliver(tx, owner, event_id, event_type, endpoint_id, due=True, now=now)
 
 
-def _write(tx, owner: Owner, event_type: str, object_id: str, noun: str, shown: bytes) -> tuple[str, int]:
-    """The body is built here, once: every attempt sends these bytes, and JavaScript's
+def _write(tx, owner: Owner, event_types, object_id: str, noun: str, shown: bytes, now: int) -> list[str]:
+    """The bodies are built here, once: every attempt sends these bytes, and JavaScript's
     `JSON.stringify(JSON.parse(body))` gives them back.
     """
-    now, event_id = now_ms(), new_id("evt")
-    body = b'{"id":"%b","event":"%b","timestamp":%d,"data":{"%b":%b}}' % (
-        event_id.encode(), event_type.encode(), now // 1000, noun.encode(), shown,
-    )  # fmt: skip
-    tx.execute(statements.INSERT_EVENT, (event_id, *owner, event_type, object_id, body, now))
-    watch.changed(tx, ":".join(owner), (event_type, object_id))
-    return event_id, now
+    event_ids, values = [], []
+    for event_type in event_types:
+        event_id = new_id("evt")
+        body = b'{"id":"%b","event":"%b","timestamp":%d,"data":{"%b":%b}}' % (
+            event_id.encode(), event_type.encode(), now // 1000, noun.encode(), shown,
+        )  # fmt: skip
+        event_ids.append(event_id)
+        values += (event_id, *owner, event_type, object_id, body, now)
+        watch.changed(tx, ":".join(owner), (event_type, object_id))
+    tx.execute(statements.insert_events(len(event_ids)), values)
+    return event_ids
 
 
 def _deliver(tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, *, due: bool, now: int) -> str:

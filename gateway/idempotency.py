@@ -10,10 +10,17 @@ from typing import NamedTuple
 
 from gateway import objects, statements
 from gateway.clock import now_ms
-from gateway.errors import Conflict, IdempotencyMismatch
+from gateway.errors import Conflict, GatewayError, IdempotencyMismatch
 
 KEPT_MS = 24 * 3600 * 1000
 PRUNE_ROWS_MAX = 5_000
+
+
+class KeyTaken(Conflict):
+    """Another node finished the first request with this key meanwhile: run the unit again, and it will replay."""
+
+    def __init__(self):
+        super().__init__("The first request with this Idempotency-Key is still running. Try again.", reason="running")
 
 
 class Answer(NamedTuple):
@@ -34,34 +41,38 @@ class Key(NamedTuple):
 
 def fingerprint(secret: bytes, method_path: str, canonical: bytes) -> bytes:
     """What makes two requests the same request. Keyed, because a request may hold a card number (PCI DSS 3.5.1.1)."""
-    return hmac.digest(secret, method_path.encode() + b"\n" + canonical, hashlib.sha256)
+    return hashlib.blake2b(method_path.encode() + b"\n" + canonical, key=secret, digest_size=32).digest()
 
 
 def once(tx, key: Key | None, status: int, work, *args) -> Answer:
     """Does `work(tx, *args)` and answers with its result as JSON; a second request with the key gets the first answer.
 
-    Raises IdempotencyMismatch if the key guards another request.
+    Raises IdempotencyMismatch if the key guards another request, KeyTaken (PostgreSQL only) if two ran at once.
     """
     if key is None:
         return Answer(status, _json(work(tx, *args)))
     now = now_ms()
-    new = (key.scope, key.key, key.fingerprint, key.method_path, now, 0, 0, 0, now - KEPT_MS)
-    if tx.changed(statements.INSERT_KEY, new) != 1:
-        return _replay(tx, key)
-    body = _json(work(tx, *args))
+    known = tx.one(statements.SELECT_KEY, (key.scope, key.key, now - KEPT_MS))
+    if known:
+        return _replay(tx, key, *known)
+    try:
+        body = _json(work(tx, *args))
+    except GatewayError:
+        if tx.one(statements.SELECT_KEY, (key.scope, key.key, now - KEPT_MS)):
+            raise KeyTaken() from None
+        raise
     stored, sealed = (key.seal.seal(body.decode(), _row(key)), 1) if key.seal else (body, 0)
-    tx.execute(statements.ANSWER_KEY, (status, stored, sealed, key.scope, key.key))
+    new = (key.scope, key.key, key.fingerprint, key.method_path, status, stored, sealed, 0, 0, now)
+    if tx.changed(statements.INSERT_KEY, (*new, now - KEPT_MS)) != 1:
+        raise KeyTaken()
     return Answer(status, body)
 
 
-def _replay(tx, key: Key) -> Answer:
-    known, status, body, sealed = tx.one(statements.SELECT_KEY, (key.scope, key.key))
-    if not hmac.compare_digest(bytes(known), key.fingerprint):
+def _replay(tx, key: Key, fingerprint: bytes, status: int, body: bytes, sealed: int) -> Answer:
+    if not hmac.compare_digest(bytes(fingerprint), key.fingerprint):
         raise IdempotencyMismatch(
             "This Idempotency-Key was already used with another request. Use a new key for a new request."
         )
-    if status is None:
-        raise Conflict("The first request with this Idempotency-Key is still running. Try again.", reason="in_progress")
     tx.execute(statements.COUNT_HIT, (key.scope, key.key))
     body = key.seal.unseal(body, _row(key)).encode() if sealed else bytes(body)
     return Answer(status, body, replayed=True)

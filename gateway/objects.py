@@ -113,10 +113,11 @@ class RefundRow(Struct):
         return Owner(self.merchant_id, self.mode)
 
 
-class Order(Struct):
+class Order(Struct, kw_only=True):
     """Something a customer shall pay for."""
 
     id: str
+    entity: Literal["order"] = "order"
     merchant_id: str
     amount: int
     amount_paid: int
@@ -129,7 +130,6 @@ class Order(Struct):
     capture: Capture
     created_at: str
     updated_at: str
-    entity: Literal["order"] = "order"
 
 
 class Card(Struct):
@@ -142,10 +142,11 @@ class Card(Struct):
     holder_name: str | None
 
 
-class Payment(Struct):
+class Payment(Struct, kw_only=True):
     """One attempt to pay an order."""
 
     id: str
+    entity: Literal["payment"] = "payment"
     order_id: str
     merchant_id: str
     amount: int
@@ -167,13 +168,13 @@ class Payment(Struct):
     error_reason: str | None
     created_at: str
     updated_at: str
-    entity: Literal["payment"] = "payment"
 
 
-class Refund(Struct):
+class Refund(Struct, kw_only=True):
     """Money on its way back to the customer."""
 
     id: str
+    entity: Literal["refund"] = "refund"
     payment_id: str
     amount: int
     currency: str
@@ -185,7 +186,6 @@ class Refund(Struct):
     error_reason: str | None
     created_at: str
     processed_at: str | None
-    entity: Literal["refund"] = "refund"
 
 
 def order(row: OrderRow) -> Order:
@@ -274,7 +274,7 @@ class CurrencyBalance(Struct):
     refunding: int
 
 
-class Balance(Struct):
+class Balance(Struct, kw_only=True):
     """What the gateway owes the merchant, per currency."""
 
     mode: Mode
@@ -288,7 +288,7 @@ class CurrencyVolume(Struct):
     refunded: int
 
 
-class Stats(Struct):
+class Stats(Struct, kw_only=True):
     """How business went in a period; `success_rate` in percent of the payments that are finished."""
 
     total_transactions: int

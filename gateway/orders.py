@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from gateway import lists, money, objects, states, statements, strict_json
 from gateway.clock import now_ms
-from gateway.errors import BadRequest, NotFound
+from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ids import new_id
 from gateway.objects import OrderRow, Owner
 
@@ -84,13 +84,21 @@ def list_orders(tx, owner: Owner, page: lists.Page, status=None, since=None, unt
     return lists.select(tx, "orders", statements.ORDER_COLUMNS, owner, page, filters, OrderRow, objects.order)
 
 
+def attempt(tx, owner: Owner, order_id: str) -> OrderRow:
+    """Counts an attempt to pay the order; raises NotFound, or Conflict where it is paid."""
+    row = tx.one(statements.ATTEMPT_ORDER, (now_ms(), order_id, *owner))
+    if row:
+        return OrderRow(*row)
+    find(tx, owner, order_id)
+    raise Conflict("This order is already paid.", reason="order_paid")
+
+
 def paid(tx, order_id: str, amount: int) -> OrderRow:
     """Marks the order as paid by a capture of `amount`; the caller has made sure that it happens once."""
     now = now_ms()
-    before = tx.one("SELECT status FROM orders WHERE id = ?", (order_id,))[0]
     row = tx.one(statements.PAY_ORDER, (amount, now, order_id))
     assert row, "an order is paid once"
-    states.remember(tx, order_id, before, "paid", now)
+    states.remember(tx, order_id, "attempted", "paid", now)
     return OrderRow(*row)
 
 

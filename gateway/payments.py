@@ -112,19 +112,14 @@ class Desk:
 
         Raises NotFound without the order, Conflict where the order is paid or has a payment that is still alive.
         """
-        order = orders.find(tx, owner, draft.order_id)
-        if order.status == "paid":
-            raise Conflict("This order is already paid.", reason="order_paid")
-        row = self._row(owner, order, draft)
+        row = self._row(owner, orders.attempt(tx, owner, draft.order_id), draft)
         if tx.changed(statements.INSERT_PAYMENT, _values(row)) != 1:
             raise Conflict("Another payment of this order is in progress or has succeeded.", reason="payment_alive")
-        tx.execute(statements.ATTEMPT_ORDER, (row.created_at, order.id))
         states.remember(tx, row.id, None, "pending", row.created_at)
         if draft.card:
             self._keep_card(tx, row.id, draft.card)
         shown = objects.encode(objects.payment(row))
-        events.record(tx, owner, "payment.created", row.id, "payment", shown)
-        events.record(tx, owner, "payment.pending", row.id, "payment", shown)
+        events.record_each(tx, owner, ("payment.created", "payment.pending"), row.id, "payment", shown)
         tx.after_commit(bell.ring_payments)
         return shown
 

@@ -32,7 +32,7 @@ class NewRefund(Struct, forbid_unknown_fields=True):
 def check(new: NewRefund) -> NewRefund:
     """Refuses what the types alone do not; call it before the transaction."""
     orders.check_notes(new.notes)
-    if new.amount is not None and not 1 <= new.amount <= money.AMOUNT_MAX:
+    if new.amount is not None and not 1 <= new.amount <= money.MAX_AMOUNT:
         raise BadRequest("Refund amount must be a positive whole number of minor units.", field="amount")
     return new
 

@@ -96,7 +96,7 @@ class Gateway(Instance):
             cvvs=self.cvvs,
             action_expires_s=self.config.payments.action_expires,
         )
-        worker = tasks.Worker(store=self.store, teller=teller, processors=self.processors, config=self.config)
+        worker = self.worker = tasks.Worker(store=self.store, teller=teller, processors=self.processors, config=self.config)
         money = {
             bell.PAYMENTS: worker.payments,
             bell.REFUNDS: worker.refunds,
@@ -124,6 +124,7 @@ class Gateway(Instance):
 
     def stop(self) -> None:
         """Lets running work finish for a bounded time; what does not finish is due again after the next start."""
+        self.worker.stop()
         self.jobs.stop()
         bell.connect(None)
         self.sender.stop(SENDER_STOP_S)

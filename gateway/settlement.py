@@ -18,6 +18,8 @@ log = logging.getLogger("gateway.settlement")
 CLAIM_MS = 60_000  # longer than any processor's timeout; a dead process's claims lapse by then
 INQUIRE_AGAIN_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000)
 
+INSTRUCTIONS = ("capture", "void")  # steps that we have decided and the bank carries out
+
 CARD_DATA_LOST = Outcome(
     status="failed",
     error_code="PAYMENT_FAILED",
@@ -115,12 +117,10 @@ class Teller:
 
     def settle(self, tx, payment: PaymentRow, outcome: Outcome | None) -> None:
         """Writes down what the bank said, if the claim still holds: move, ledger, events, or when to ask again."""
-        if payment.step in ("capture", "void"):
+        if payment.step in INSTRUCTIONS:
             _settle_instruction(tx, payment, outcome)
-        elif outcome is None:
-            _ask_again(tx, payment, now_ms() + _backoff_ms(payment.work_attempts))
-        elif outcome.status == "pending":
-            _ask_again(tx, payment, outcome.again_at_ms or now_ms() + INQUIRE_AGAIN_MS[0])
+        elif is_undecided(payment, outcome):
+            park(tx, [(payment, outcome)])
         elif outcome.status == "requires_action":
             self._wait_for_customer(tx, payment, outcome)
         elif outcome.status == "succeeded":
@@ -138,6 +138,19 @@ class Teller:
             tx, payment, "requires_action",
             action=outcome.action, action_expires_at=expires_at, step="expire", due_at=expires_at, claimed_until=None,
         )  # fmt: skip
+
+
+def is_undecided(payment: PaymentRow, outcome: Outcome | None) -> bool:
+    """Whether all there is to write down is when to ask again."""
+    return payment.step not in INSTRUCTIONS and (outcome is None or outcome.status == "pending")
+
+
+def park(tx, answers: list[tuple[PaymentRow, Outcome | None]]) -> None:
+    """Puts undecided payments aside until the bank has something to say."""
+    now = now_ms()
+    for payment, outcome in answers:
+        again_at = outcome.again_at_ms if outcome else None
+        _ask_again(tx, payment, again_at or now + _backoff_ms(payment.work_attempts))
 
 
 def customer_acted(tx, payment_id: str) -> bool:
@@ -211,11 +224,7 @@ def _move(tx, payment: PaymentRow, target: str, **columns) -> PaymentRow | None:
 def _ask_again(tx, payment: PaymentRow, at_ms: int) -> None:
     """Leaves the payment as it is and inquires later, with the same key."""
     step = "inquire" if payment.step == "submit" else payment.step
-    waiting = tx.changed(
-        "UPDATE payments SET step = ?, due_at = ?, claimed_until = NULL"
-        " WHERE id = ? AND status = ? AND claimed_until = ?",
-        (step, at_ms, payment.id, payment.status, payment.claimed_until),
-    )
+    waiting = tx.changed(statements.PARK_PAYMENT, (step, at_ms, payment.id, payment.status, payment.claimed_until))
     if not waiting:
         tx.execute(statements.RELEASE_PAYMENT, (payment.id, payment.claimed_until))
 

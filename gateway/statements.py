@@ -87,7 +87,7 @@ INSERT_REFUND = _insert("refunds", _without_seq(REFUND_COLUMNS))
 SELECT_REFUND = f"SELECT {REFUND_COLUMNS} FROM refunds WHERE id = ? AND merchant_id = ? AND mode = ?"
 
 # Announcing
-INSERT_EVENT = _insert("events", "id, merchant_id, mode, type, object_id, body, created_at")
+EVENT_COLUMNS = "id, merchant_id, mode, type, object_id, body, created_at"
 SELECT_ENDPOINTS = (
     "SELECT id, events, enabled FROM webhook_endpoints"
     " WHERE merchant_id = ? AND mode = ? AND url IS NOT NULL AND deleted_at IS NULL"
@@ -146,13 +146,16 @@ FROM waiting JOIN webhook_endpoints ON webhook_endpoints.id = endpoint_id WHERE 
 )"""
 
 # Idempotency
-INSERT_KEY = _insert("idempotency_keys", "scope, key, fingerprint, method_path, created_at, hits, conflicts, sealed") + (
-    " ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = NULL, body = NULL,"
-    " method_path = excluded.method_path, created_at = excluded.created_at, hits = 0, conflicts = 0"
-    " WHERE idempotency_keys.created_at <= ?"
+INSERT_KEY = _insert(
+    "idempotency_keys",
+    "scope, key, fingerprint, method_path, status, body, sealed, hits, conflicts, created_at",
+    "ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, method_path = excluded.method_path,"
+    " status = excluded.status, body = excluded.body, sealed = excluded.sealed, hits = 0, conflicts = 0,"
+    " created_at = excluded.created_at WHERE idempotency_keys.created_at <= ?",
 )
-SELECT_KEY = "SELECT fingerprint, status, body, sealed FROM idempotency_keys WHERE scope = ? AND key = ?"
-ANSWER_KEY = "UPDATE idempotency_keys SET status = ?, body = ?, sealed = ? WHERE scope = ? AND key = ?"
+SELECT_KEY = (
+    "SELECT fingerprint, status, body, sealed FROM idempotency_keys WHERE scope = ? AND key = ? AND created_at > ?"
+)
 COUNT_HIT = "UPDATE idempotency_keys SET hits = hits + 1 WHERE scope = ? AND key = ?"
 COUNT_CONFLICT = "UPDATE idempotency_keys SET conflicts = conflicts + 1 WHERE scope = ? AND key = ?"
 
@@ -163,3 +166,10 @@ def move(table: str, columns: tuple[str, ...], held: bool) -> str:
     changes = ", ".join(f"{column} = ?" for column in ("status", "updated_at", *columns))
     claim = " AND claimed_until = ?" if held else ""
     return f"UPDATE {table} SET {changes} WHERE id = ? AND status = ?{claim}"
+
+
+@lru_cache(maxsize=16)
+def insert_events(count: int) -> str:
+    """One statement for all events of a change."""
+    marks = f"({', '.join('?' * len(EVENT_COLUMNS.split(', ')))})"
+    return f"INSERT INTO events ({EVENT_COLUMNS}) VALUES {', '.join([marks] * count)}"

@@ -4,6 +4,7 @@ A unit of work is a plain function `work(tx, …)`. It runs inside one transacti
 statements and peewee models for the rest, and must not wait for anything. `write` returns after the commit.
 """
 
+import time
 from collections.abc import Callable
 
 from gateway.errors import Unavailable
@@ -47,6 +48,27 @@ class Transaction:
     def changed(self, sql: str, params=()) -> int:
         """How many rows a statement changed."""
         return self.execute(sql, params).rowcount
+
+
+class Pace:
+    """How fast something has been happening: counted in windows, read as a rate."""
+
+    WINDOW_S = 0.1
+
+    def __init__(self, monotonic=time.monotonic):
+        self._monotonic = monotonic
+        self._began, self._counted, self._last = monotonic(), 0, 0.0
+
+    def count(self) -> None:
+        self._counted += 1
+
+    def per_second(self) -> float:
+        """The rate of the window that is over, or of this one once it is."""
+        passed = self._monotonic() - self._began
+        if passed >= self.WINDOW_S:
+            self._last = self._counted / passed
+            self._began, self._counted = self._monotonic(), 0
+        return self._last
 
 
 def open_store(url: str):

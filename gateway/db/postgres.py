@@ -8,7 +8,7 @@ from functools import lru_cache
 import psycopg
 from peewee import PostgresqlDatabase
 
-from gateway.db import StorageFailed, Transaction
+from gateway.db import Pace, StorageFailed, Transaction
 from gateway.errors import Conflict
 from gateway.models import database as models_database
 
@@ -35,6 +35,7 @@ class PostgresStore:
             connect_timeout=CONNECT_TIMEOUT_S,
             options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC",
         )
+        self._pace = Pace()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="postgres")
         self.trouble: str | None = None
 
@@ -52,8 +53,13 @@ class PostgresStore:
         """Units that wait for a connection."""
         return self._threads._work_queue.qsize()
 
+    def pressure(self) -> float:
+        """How many units event loops have had written per second of late; threads of our own do not count."""
+        return self._pace.per_second()
+
     async def write(self, work, *args):
         """Runs `work(tx, *args)` in one transaction and returns its result after the commit."""
+        self._pace.count()
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.write_now, work, *args)
 
     def write_now(self, work, *args):

@@ -15,7 +15,7 @@ try:
 except ImportError:
     import sqlite3
 
-from gateway.db import StorageBusy, StorageFailed, Transaction
+from gateway.db import Pace, StorageBusy, StorageFailed, Transaction
 from gateway.models import database as models_database
 
 log = logging.getLogger("gateway.db")
@@ -54,6 +54,7 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._opened: Future = Future()
         self._read_only = threading.local()
+        self._pace = Pace()
         self.trouble: str | None = None
 
     def start(self) -> None:
@@ -84,6 +85,7 @@ class SqliteStore:
         """Runs `work(tx, *args)` on the writer and returns its result after the commit."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
+        self._pace.count()
         self._enqueue((work, args, future, loop))
         return await future
 
@@ -101,6 +103,10 @@ class SqliteStore:
         for (work, *args), future in zip(units, futures, strict=True):
             self._waiting.put((work, args, future, None))
         return [future.exception() or future.result() for future in futures]
+
+    def pressure(self) -> float:
+        """How many units event loops have had written per second of late; threads of our own do not count."""
+        return self._pace.per_second()
 
     @property
     def waiting(self) -> int:
@@ -140,13 +146,10 @@ class SqliteStore:
 
     def _commit(self, connection, group: list) -> list:
         """Runs and commits a group; one (unit, result, error) each. Nobody is told before the commit."""
-        execute = connection.execute
-        done, after = [], []
+        after: list = []
         try:
-            execute("BEGIN IMMEDIATE")
-            for unit in group:
-                done.append(_run(connection, unit, after))
-            execute("COMMIT")
+            done = _run_together(connection, group, after) or _run_apart(connection, group, after)
+            connection.execute("COMMIT")
         except sqlite3.Error as error:
             return self._lose(connection, group, error)
         self.trouble = None
@@ -196,24 +199,47 @@ class SqliteStore:
         return self.read_now(look)
 
 
-def _run(connection, unit, after: list):
-    """One unit in its own savepoint: a refusal loses only itself. A broken transaction loses the group."""
-    work, args, _, _ = unit
-    execute = connection.execute
-    tx = Transaction(execute)
-    execute("SAVEPOINT unit")
-    try:
-        result = work(tx, *args)
-    except BaseException as error:
-        if not connection.in_transaction:
-            # SQLite itself rolled back (disk full, I/O error): every unit of the group is lost with this one.
-            raise error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error)) from error
-        execute("ROLLBACK TO unit")
-        execute("RELEASE unit")
-        return unit, None, error
-    execute("RELEASE unit")
-    after.extend(tx.after)
-    return unit, result, None
+def _run_together(connection, group: list, after: list) -> list | None:
+    """The whole group in one go, which is how nearly every group ends; None if a unit refused."""
+    connection.execute("BEGIN IMMEDIATE")
+    done = []
+    for unit in group:
+        work, args, _, _ = unit
+        tx = Transaction(connection.execute)
+        try:
+            done.append((unit, work(tx, *args), None))
+        except BaseException as error:
+            _still_whole(connection, error)
+            connection.execute("ROLLBACK")
+            after.clear()
+            return None
+        after.extend(tx.after)
+    return done
+
+
+def _run_apart(connection, group: list, after: list) -> list:
+    """Each unit in its own savepoint: one that refuses loses only itself."""
+    connection.execute("BEGIN IMMEDIATE")
+    done = []
+    for unit in group:
+        work, args, _, _ = unit
+        tx = Transaction(connection.execute)
+        connection.execute("SAVEPOINT unit")
+        try:
+            done.append((unit, work(tx, *args), None))
+            after.extend(tx.after)
+        except BaseException as error:
+            _still_whole(connection, error)
+            connection.execute("ROLLBACK TO unit")
+            done.append((unit, None, error))
+        connection.execute("RELEASE unit")
+    return done
+
+
+def _still_whole(connection, error: BaseException) -> None:
+    """Where SQLite itself has rolled back (disk full, I/O error), every unit of the group is lost with this one."""
+    if not connection.in_transaction:
+        raise error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error)) from error
 
 
 def _tell(done: list) -> None:

@@ -1,8 +1,9 @@
 """What the threads do when the bell rings: claim what is due, ask outside any transaction, write down the answer."""
 
 import logging
+import threading
 
-from gateway import bell, idempotency, refunds, settlement
+from gateway import bell, deliveries, idempotency, refunds, settlement, webhooks
 from gateway.clock import now_ms
 from gateway.processors import Processor
 from gateway.settlement import Teller
@@ -12,6 +13,9 @@ log = logging.getLogger("gateway.jobs")
 CLAIMS_AT_ONCE = 64
 ROUNDS_MAX = 1_000  # a task that still finds work after this many rounds gives its thread back and rings again
 
+PRESSURE_MAX = 1_000  # requests written per second beyond which work yields
+YIELD_S = 0.1  # between two rounds of CLAIMS_AT_ONCE, so that at least 600 payments/s go on
+
 HOUSEKEEPING = "housekeeping"
 HOUSEKEEPING_EVERY_S = 60.0
 
@@ -19,12 +23,13 @@ HOUSEKEEPING_EVERY_S = 60.0
 def due(tx) -> list[str]:
     """The lanes in which a row is due and unclaimed."""
     now = now_ms()
-    return [lane for lane in bell.LANES if tx.one(_DUE[lane], (now, now))]
+    lanes = [lane for lane in _DUE if tx.one(_DUE[lane], (now, now))]
+    return [*lanes, bell.DELIVERIES] if webhooks.is_due(tx) else lanes
 
 
 _DUE = {
     lane: f"SELECT 1 FROM {lane} WHERE due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?) LIMIT 1"
-    for lane in bell.LANES
+    for lane in (bell.PAYMENTS, bell.REFUNDS)
 }
 
 
@@ -36,6 +41,7 @@ class Worker:
         self._teller = teller
         self._processors = processors
         self._config = config
+        self._stopping = threading.Event()
 
     def payments(self) -> None:
         """Carries every due payment one step further."""
@@ -46,11 +52,31 @@ class Worker:
                     break
                 if len(claimed) == CLAIMS_AT_ONCE:
                     bell.ring_payments()
-                self._write_down(
-                    [(self._teller.settle, payment, self._teller.ask(processor, payment)) for payment in claimed]
-                )
+                self._settle([(payment, self._teller.ask(processor, payment)) for payment in claimed])
+                self._let_requests_pass()
             else:
                 bell.ring_payments()
+
+    def _settle(self, answers: list[tuple]) -> None:
+        """Those that have to wait are parked together; every decision is a unit of its own."""
+        undecided = [answer for answer in answers if settlement.is_undecided(*answer)]
+        decided = [(self._teller.settle, *answer) for answer in answers if not settlement.is_undecided(*answer)]
+        if undecided:
+            self._store.write_now(settlement.park, undecided)
+        self._write_down(decided)
+
+    def _let_requests_pass(self) -> None:
+        """Acceptance comes first: while requests pour in, work on payments takes a share and not the whole machine.
+
+        A customer waits for the acceptance, and the bank takes seconds anyway. The share is bounded from below, so
+        that the work goes on under any load.
+        """
+        if self._store.pressure() > PRESSURE_MAX:
+            self._stopping.wait(YIELD_S)
+
+    def stop(self) -> None:
+        """Ends every pause at once."""
+        self._stopping.set()
 
     def refunds(self) -> None:
         """Carries every due refund one step further."""
@@ -76,4 +102,6 @@ class Worker:
     def housekeeping(self) -> None:
         """Forgets what has outlived its purpose, a bounded amount at a time."""
         while self._store.write_now(idempotency.prune) >= idempotency.PRUNE_ROWS_MAX:
+            continue
+        while self._store.write_now(deliveries.prune_attempts, self._config.webhooks.log_days):
             continue

@@ -1,13 +1,9 @@
 """The web application: every table of routes, listed by hand, behind one strict door."""
 
-import logging
-
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
 from gateway.web import account, openapi, operations, orders, payments, protocol, public, refunds, routes, webhooks
-
-log = logging.getLogger("gateway.web")
 
 ROUTES = [
     *account.ROUTES,
@@ -33,7 +29,6 @@ def create_app(gateway) -> Sanic:
     openapi.mount(app, ROUTES)
     app.before_server_start(_start)
     app.after_server_stop(_stop)
-    app.on_response(_log_refusals)
     return app
 
 
@@ -43,19 +38,6 @@ async def _start(app) -> None:
 
 async def _stop(app) -> None:
     await app.loop.run_in_executor(None, app.ctx.gateway.stop)
-
-
-def _log_refusals(request: Request, response: HTTPResponse) -> None:
-    if response.status >= 400:
-        level = logging.ERROR if response.status >= 500 else logging.INFO
-        log.log(
-            level,
-            "%s %s %s",
-            request.method,
-            request.path,
-            response.status,
-            extra={"request_id": request.ctx.request_id, "status": response.status},
-        )
 
 
 def _page(request: Request, refusal) -> HTTPResponse:

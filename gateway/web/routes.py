@@ -110,7 +110,11 @@ async def _read(call: Call, route: Route, document: dict, unit: tuple) -> HTTPRe
 
 async def _write(call: Call, route: Route, document: dict, unit: tuple) -> HTTPResponse:
     key = _idempotency_key(call, route, document)
-    answer = await call.gateway.store.write(idempotency.once, key, route.status, *unit)
+    once = (idempotency.once, key, route.status, *unit)
+    try:
+        answer = await call.gateway.store.write(*once)
+    except idempotency.KeyTaken:
+        answer = await call.gateway.store.write(*once)
     headers = {"idempotent-replayed": "true"} if answer.replayed else None
     return HTTPResponse(answer.body, answer.status, headers, JSON)
 
