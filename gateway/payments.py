@@ -6,6 +6,7 @@ Nothing here talks to a bank. A request writes rows, among them the work that is
 from functools import partial
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from gateway import bell, cards, events, ledger, lists, money, objects, orders, states, statements, vpa
@@ -254,5 +255,5 @@ def list_payments(
     )
 
 
-def _values(row: PaymentRow) -> list:
-    return [getattr(row, column) for column in PaymentRow.__struct_fields__[1:]]
+def _values(row: PaymentRow) -> tuple:
+    return msgspec.structs.astuple(row)[1:]

@@ -3,6 +3,7 @@
 import logging
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from gateway import bell, events, ledger, lists, money, objects, orders, payments, states, statements
@@ -72,7 +73,7 @@ def create(tx, owner: Owner, payment_id: str, new: NewRefund) -> bytes:
         claimed_until=None,
         work_attempts=0,
     )
-    tx.execute(statements.INSERT_REFUND, [getattr(refund, column) for column in RefundRow.__struct_fields__[1:]])
+    tx.execute(statements.INSERT_REFUND, msgspec.structs.astuple(refund)[1:])
     states.remember(tx, refund.id, None, "pending", now)
     ledger.refund_created(tx, owner, refund.id, amount, refund.currency)
     tx.after_commit(bell.ring_refunds)

@@ -36,6 +36,7 @@ PRAGMAS = {
     "synchronous": "full",
     "foreign_keys": "on",
     "secure_delete": "on",
+    "wal_autocheckpoint": 8_000,
     "journal_size_limit": WAL_BYTES_MAX,
     "cache_size": -CACHE_KIB,
 }
