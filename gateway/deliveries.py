@@ -3,13 +3,14 @@
 import msgspec
 
 from gateway import bell, events, lists, retries
-from gateway import webhook_objects as objects
+from gateway import delivery_objects as objects
 from gateway.clock import now_ms, rfc3339
+from gateway.delivery_objects import DeliveryRow
 from gateway.errors import NotFound
 from gateway.ids import new_id
 from gateway.models import RECOVERABLE, Recovery
 from gateway.objects import Owner, encode
-from gateway.webhook_objects import DeliveryRow, EndpointRow
+from gateway.webhook_objects import EndpointRow
 
 ROWS_PER_UNIT = 500  # of a bulk change: about 5 ms of the writer, for which payments wait
 ATTEMPTS_SHOWN = 100
@@ -86,16 +87,17 @@ def recover(tx, endpoint: EndpointRow, since_ms: int, status: str | None) -> obj
     The first rows go at once; where there are more, a row remembers how far it has come and `recover_some` goes on.
     """
     count = tx.one(f"SELECT count(*) FROM deliveries WHERE {_recoverable(status)}", (endpoint.id, 0, since_ms))[0]
-    recovery = {"endpoint_id": endpoint.id, "status": status, "since": since_ms}
-    after_seq = _recover_rows(tx, **recovery, after_seq=0)
+    after_seq = _recover_rows(tx, endpoint_id=endpoint.id, status=status, since=since_ms, after_seq=0)
     if after_seq is not None:
         Recovery.insert(
             id=new_id("rcvr"),
             merchant_id=endpoint.merchant_id,
             mode=endpoint.mode,
+            endpoint_id=endpoint.id,
+            status=status,
+            since=since_ms,
             after_seq=after_seq,
             created_at=now_ms(),
-            **recovery,
         ).execute()
     return objects.Recovered(endpoint.id, count, f"{count} webhooks will be sent again")
 

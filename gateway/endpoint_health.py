@@ -33,18 +33,19 @@ def failed(tx, endpoint_id: str, disable_after_days: float) -> None:
     endpoint = EndpointRow(*row)
     if not limit_ms or not endpoint.is_open:
         return
-    percent = (now - endpoint.failing_since) * 100 // limit_ms
+    percent = int((now - (endpoint.failing_since or now)) * 100 // limit_ms)
     if percent >= 100:
-        disable(tx, endpoint, "failing")
+        disable(tx, endpoint_id, "failing")
     else:
         _warn(tx, endpoint, next((step for step in WARN_AT_PERCENT if percent >= step), 0))
 
 
-def disable(tx, endpoint: EndpointRow, reason: str) -> None:
-    """Stops sending to the endpoint and tells the merchant through its other endpoints."""
-    if endpoint.is_open:
-        _announce(tx, "webhook.endpoint_disabled", endpoints.disable(tx, endpoint, reason))
-        tx.after_commit(lambda: log.warning("endpoint %s was disabled (%s)", endpoint.id, reason))
+def disable(tx, endpoint_id: str, reason: str) -> None:
+    """Stops sending to the endpoint and tells the merchant through its other endpoints; safe to repeat."""
+    disabled = endpoints.disable(tx, endpoint_id, reason)
+    if disabled:
+        _announce(tx, "webhook.endpoint_disabled", disabled)
+        tx.after_commit(lambda: log.warning("endpoint %s was disabled (%s)", endpoint_id, reason))
 
 
 def _warn(tx, endpoint: EndpointRow, percent: int) -> None:

@@ -6,6 +6,7 @@ from gateway import addresses, bell, deliveries, events, lists, merchants, signa
 from gateway import webhook_objects as objects
 from gateway.clock import now_ms
 from gateway.crypto import MasterKey, Secret
+from gateway.delivery_objects import Recovered, Sent
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ids import new_id
 from gateway.models import WebhookEndpoint
@@ -17,36 +18,14 @@ HEALTHY = {"failures": 0, "failing_since": None, "last_failure_at": None, "warne
 ENABLED = {"enabled": 1, "disabled_reason": None, **HEALTHY}
 
 
-def check(wanted: objects.NewEndpoint | objects.EndpointChanges, owner: Owner):
-    """Refuses a URL, filter or secret that cannot be; call it before the transaction."""
-    if wanted.url is not UNSET:
-        addresses.check_url(wanted.url, live=owner.mode == "live")
-    if wanted.events is not UNSET:
-        _check_filter(wanted.events)
-    check_secret(getattr(wanted, "secret", None))
-    return wanted
-
-
-def check_secret(secret: str | None) -> str | None:
-    """The secret, if a merchant may choose it or has chosen none; raises BadRequest."""
-    return None if secret is None else signatures.validate_secret(secret)
-
-
-def _check_filter(names: list[str]) -> None:
-    for name in names:
-        if name not in events.TYPES and name not in events.PATTERNS:
-            known = "patterns look like payment.*, or * for all"
-            raise BadRequest(f"There is no event {name[:50]}; {known}.", field="events")
-
-
 def create(tx, owner: Owner, new: objects.NewEndpoint, master: MasterKey) -> objects.EndpointWithSecret:
-    """Makes an endpoint; the answer is one of the few that show its secret. Raises BadRequest beyond the limit."""
+    """Makes an endpoint; the answer is one of the few that show its secret. Raises BadRequest."""
     if _count(tx, owner) >= ENDPOINTS_MAX:
         raise BadRequest(f"There can be at most {ENDPOINTS_MAX} endpoints.", reason="too_many_endpoints")
     row, secret = _insert(
         tx, owner, master, new.secret,
-        url=new.url,
-        events=encode(list(dict.fromkeys(new.events))).decode(),
+        url=_checked_url(new.url, owner),
+        events=_stored_filter(new.events),
         description=new.description,
         timeout_s=new.timeout,
         rate_per_s=new.rate_limit,
@@ -81,14 +60,17 @@ def list_endpoints(tx, owner: Owner, page: lists.Page) -> dict:
 
 
 def edit(tx, owner: Owner, endpoint_id: str, changes: objects.EndpointChanges) -> objects.Endpoint:
-    """Changes what is given; enabling forgets earlier failures, disabling keeps what is waiting as `skipped`."""
+    """Changes what is given; enabling forgets earlier failures, disabling keeps what is waiting as `skipped`.
+
+    Raises NotFound, or BadRequest.
+    """
     row = find(tx, owner, endpoint_id)
     given = {name: value for name, value in structs.asdict(changes).items() if value is not UNSET}
-    columns = {_COLUMN_OF[name]: value for name, value in given.items() if name not in ("events", "enabled")}
+    columns = {_COLUMN_OF[name]: value for name, value in given.items() if name in _COLUMN_OF}
     if "events" in given:
-        columns["events"] = encode(list(dict.fromkeys(given["events"]))).decode()
-    if given.get("url", row.url) != row.url:
-        columns |= HEALTHY
+        columns["events"] = _stored_filter(given["events"])
+    if "url" in given and given["url"] != row.url:
+        columns |= {"url": _checked_url(given["url"], owner), **HEALTHY}
     if given.get("enabled") is True:
         columns |= ENABLED
     if given.get("enabled") is False and row.enabled:
@@ -96,11 +78,14 @@ def edit(tx, owner: Owner, endpoint_id: str, changes: objects.EndpointChanges) -
     return objects.endpoint(_change(tx, row, columns))
 
 
-_COLUMN_OF = {"url": "url", "description": "description", "timeout": "timeout_s", "rate_limit": "rate_per_s"}
+_COLUMN_OF = {"description": "description", "timeout": "timeout_s", "rate_limit": "rate_per_s"}
 
 
-def disable(tx, row: EndpointRow, reason: str) -> EndpointRow:
-    """Stops sending to an endpoint, for a reason that its owner can read; what waits is kept as `skipped`."""
+def disable(tx, endpoint_id: str, reason: str) -> EndpointRow | None:
+    """Stops sending to an endpoint and keeps what waits as `skipped`; None where nothing was sent there anyway."""
+    row = find_any(tx, endpoint_id)
+    if row is None or not row.is_open:
+        return None
     return _change(tx, row, {"enabled": 0, "disabled_reason": reason})
 
 
@@ -118,7 +103,7 @@ def delete(tx, owner: Owner, endpoint_id: str) -> objects.Deleted:
 def rotate(
     tx, owner: Owner, endpoint_id: str, secret: str | None, master: MasterKey, overlap_ms: int
 ) -> objects.EndpointWithSecret:
-    """Gives the endpoint a new secret; the old one signs beside it for `overlap_ms`."""
+    """Gives the endpoint a new secret, its owner's or ours; the old one signs beside it for `overlap_ms`."""
     row, secret = _rotate(tx, find(tx, owner, endpoint_id), secret, master, overlap_ms)
     return objects.endpoint_with_secret(row, str(secret))
 
@@ -131,12 +116,12 @@ def secrets(row: EndpointRow, master: MasterKey, at_ms: int) -> tuple[Secret, Se
     return current, master.unseal(row.previous_secret_sealed, row.id)
 
 
-def send_test(tx, owner: Owner, endpoint_id: str) -> objects.Sent:
+def send_test(tx, owner: Owner, endpoint_id: str) -> Sent:
     """Sends a `webhook.test` event to this endpoint alone; raises Conflict where nothing is sent."""
     return deliveries.send_test(tx, _open(find(tx, owner, endpoint_id)))
 
 
-def recover(tx, owner: Owner, endpoint_id: str, since_ms: int, status: str | None) -> objects.Recovered:
+def recover(tx, owner: Owner, endpoint_id: str, since_ms: int, status: str | None) -> Recovered:
     """Sends again what failed or was skipped since then; raises Conflict where nothing is sent."""
     return deliveries.recover(tx, _open(find(tx, owner, endpoint_id)), since_ms, status)
 
@@ -156,7 +141,7 @@ def has_default(tx, owner: Owner) -> bool:
     return _default_id(tx, owner) is not None
 
 
-def send_test_to_default(tx, owner: Owner, master: MasterKey) -> objects.Sent:
+def send_test_to_default(tx, owner: Owner, master: MasterKey) -> Sent:
     return deliveries.send_test(tx, _open(default(tx, owner, master)))
 
 
@@ -187,20 +172,12 @@ def config(tx, owner: Owner, master: MasterKey) -> objects.MerchantConfig:
     )
 
 
-def check_default_url(url: str | None, owner: Owner) -> str | None:
-    """The URL, None for an empty one; raises BadRequest."""
-    if not url:
-        return None
-    try:
-        addresses.check_url(url, live=owner.mode == "live")
-    except BadRequest as refusal:
-        raise BadRequest(refusal.description, field="webhook_url") from None
-    return url
-
-
 def set_default_url(tx, owner: Owner, url: str | None, master: MasterKey) -> objects.MerchantWebhook:
-    """Points the default endpoint at `url`, or nowhere; saving a URL also enables an endpoint that was disabled."""
-    row = default(tx, owner, master)
+    """Points the default endpoint at `url`, or nowhere (None or empty); saving a URL also enables the endpoint.
+
+    Raises BadRequest.
+    """
+    row, url = default(tx, owner, master), _checked_url(url, owner, "webhook_url") if url else None
     changes = {"url": url} if url == row.url and row.enabled else {"url": url, **ENABLED}
     row = _change(tx, row, changes)
     return objects.MerchantWebhook(row.url, str(master.unseal(row.secret_sealed, row.id)))
@@ -217,6 +194,22 @@ def _default_id(tx, owner: Owner) -> str | None:
     return row[0] if row else None
 
 
+def _checked_url(url: str, owner: Owner, field: str = "url") -> str:
+    try:
+        addresses.check_url(url, live=owner.mode == "live")
+    except BadRequest as refusal:
+        raise BadRequest(refusal.description, field=field) from None
+    return url
+
+
+def _stored_filter(names: list[str]) -> str:
+    for name in names:
+        if name not in events.TYPES and name not in events.PATTERNS:
+            known = "patterns look like payment.*, or * for all"
+            raise BadRequest(f"There is no event {name[:50]}; {known}.", field="events")
+    return encode(list(dict.fromkeys(names))).decode()
+
+
 def _count(tx, owner: Owner) -> int:
     present = "merchant_id = ? AND mode = ? AND deleted_at IS NULL"
     return tx.one(f"SELECT count(*) FROM webhook_endpoints WHERE {present}", owner)[0]
@@ -224,7 +217,7 @@ def _count(tx, owner: Owner) -> int:
 
 def _insert(tx, owner: Owner, master: MasterKey, secret: str | None, **columns) -> tuple[EndpointRow, Secret]:
     endpoint_id, now = new_id("we"), now_ms()
-    secret = Secret(secret or signatures.new_secret())
+    secret = _secret(secret)
     WebhookEndpoint.insert(
         id=endpoint_id,
         merchant_id=owner.merchant_id,
@@ -237,10 +230,14 @@ def _insert(tx, owner: Owner, master: MasterKey, secret: str | None, **columns) 
     return find(tx, owner, endpoint_id), secret
 
 
+def _secret(chosen: str | None) -> Secret:
+    return Secret(signatures.new_secret() if chosen is None else signatures.validate_secret(chosen))
+
+
 def _change(tx, row: EndpointRow, columns: dict) -> EndpointRow:
     """Writes the columns, and sets going or aside what is waiting for the endpoint."""
     WebhookEndpoint.update(updated_at=now_ms(), **columns).where(WebhookEndpoint.id == row.id).execute()
-    changed = find_any(tx, row.id)
+    changed = EndpointRow(*tx.one(statements.SELECT_ENDPOINT, (row.id,)))
     if row.is_open and not changed.is_open:
         deliveries.skip_some(tx, row.id)
     tx.after_commit(bell.ring_deliveries)
@@ -250,7 +247,7 @@ def _change(tx, row: EndpointRow, columns: dict) -> EndpointRow:
 def _rotate(
     tx, row: EndpointRow, secret: str | None, master: MasterKey, overlap_ms: int
 ) -> tuple[EndpointRow, Secret]:
-    secret = Secret(secret or signatures.new_secret())
+    secret = _secret(secret)
     if secret == master.unseal(row.secret_sealed, row.id):
         raise Conflict("This is the endpoint's present secret.", reason="same_secret")
     kept = {"previous_secret_sealed": row.secret_sealed, "previous_secret_until": now_ms() + overlap_ms}

@@ -6,13 +6,13 @@ twice, always with the same `webhook-id`, and never gets none.
 
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from gateway import deliveries, endpoint_health, endpoints, events, retries, signatures, statements
 from gateway.clock import now_ms
 from gateway.config import Webhooks
 from gateway.crypto import MasterKey
-from gateway.objects import Owner, encode
+from gateway.objects import encode
 from gateway.webhook_objects import EndpointRow
 
 CLAIM_MS = 120_000  # longer than any timeout; a dead process's claims lapse by then
@@ -23,27 +23,14 @@ OWN_FAULT = "internal"  # the sender's word for a failure that says nothing abou
 class Claimed(Struct):
     """A delivery that this process may attempt until `claimed_until`."""
 
+    endpoint: EndpointRow
     id: str
-    merchant_id: str
-    mode: str
     event_id: str
     event_type: str
-    endpoint_id: str
     claimed_until: int
     retries: int
     manual: int
     body: bytes
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(self.merchant_id, self.mode)
-
-
-class Batch(Struct):
-    """What was claimed for one endpoint."""
-
-    endpoint: EndpointRow | None = None
-    claimed: list[Claimed] = field(default_factory=list)
 
 
 class Waiting(NamedTuple):
@@ -60,15 +47,25 @@ def waiting(tx) -> list[Waiting]:
     return [Waiting(*row) for row in tx.all(statements.WAITING_ENDPOINTS, (now, now))]
 
 
-def claim(tx, endpoint_id: str, limit: int) -> Batch:
+def is_due(tx) -> bool:
+    """Whether there is anything for the dispatcher to do."""
+    return bool(waiting(tx)) or is_recovering(tx)
+
+
+def is_recovering(tx) -> bool:
+    """Whether deliveries are still to be put back on their way."""
+    return tx.one("SELECT 1 FROM recoveries LIMIT 1") is not None
+
+
+def claim(tx, endpoint_id: str, limit: int) -> list[Claimed]:
     """Takes up to `limit` due deliveries of the endpoint, oldest first; sets them aside where it takes nothing."""
     endpoint = endpoints.find_any(tx, endpoint_id)
     if endpoint is None or not endpoint.is_open:
         deliveries.skip_some(tx, endpoint_id)
-        return Batch()
+        return []
     now = now_ms()
     rows = tx.all(statements.CLAIM_DELIVERIES, (now + CLAIM_MS, endpoint_id, now, now, limit))
-    return Batch(endpoint, [Claimed(*row) for row in rows])
+    return [Claimed(endpoint, *row) for row in rows]
 
 
 def release(tx, unsent: list[Claimed]) -> None:
@@ -77,10 +74,10 @@ def release(tx, unsent: list[Claimed]) -> None:
         tx.execute(statements.RELEASE_DELIVERY, (claimed.id, claimed.claimed_until))
 
 
-def headers(claimed: Claimed, endpoint: EndpointRow, master: MasterKey) -> dict[str, str]:
+def headers(claimed: Claimed, master: MasterKey) -> dict[str, str]:
     """The signed headers of an attempt that starts now."""
     now = now_ms()
-    secret, previous = endpoints.secrets(endpoint, master, now)
+    secret, previous = endpoints.secrets(claimed.endpoint, master, now)
     return signatures.webhook_headers(
         event_id=claimed.event_id,
         event=claimed.event_type,
@@ -105,16 +102,16 @@ def settle(tx, claimed: Claimed, answer, policy: Webhooks) -> None:
     now = now_ms()
     if is_success(answer.status):
         number = tx.one(statements.DELIVERED, (answer.status, now, claimed.id))
-        endpoint_health.answered(tx, claimed.endpoint_id)
+        endpoint_health.answered(tx, claimed.endpoint.id)
     else:
         number = _not_delivered(tx, claimed, answer, policy, now)
     _log(tx, claimed, number[0], answer, now)
 
 
-def settle_and_claim(tx, claimed: Claimed, answer, policy: Webhooks, limit: int) -> Batch:
+def settle_and_claim(tx, claimed: Claimed, answer, policy: Webhooks, limit: int) -> list[Claimed]:
     """The same, and takes the next of the endpoint with it, so that a healthy one is served without a pause."""
     settle(tx, claimed, answer, policy)
-    return claim(tx, claimed.endpoint_id, limit) if limit else Batch()
+    return claim(tx, claimed.endpoint.id, limit) if limit else []
 
 
 def _not_delivered(tx, claimed: Claimed, answer, policy: Webhooks, now: int) -> tuple:
@@ -127,9 +124,9 @@ def _not_delivered(tx, claimed: Claimed, answer, policy: Webhooks, now: int) -> 
         (status, due_at, claimed.retries + 1, answer.status, answer.error, now, claimed.id, claimed.claimed_until),
     )
     if answer.status == GONE:
-        endpoint_health.disable(tx, endpoints.find_any(tx, claimed.endpoint_id), "gone")
+        endpoint_health.disable(tx, claimed.endpoint.id, "gone")
     elif answer.error != OWN_FAULT:
-        endpoint_health.failed(tx, claimed.endpoint_id, policy.disable_after_days)
+        endpoint_health.failed(tx, claimed.endpoint.id, policy.disable_after_days)
     if number and status == "failed":
         _announce_exhausted(tx, claimed)
     return number or tx.one(statements.COUNT_ATTEMPT, (claimed.id,))
@@ -142,11 +139,11 @@ def _announce_exhausted(tx, claimed: Claimed) -> None:
     """
     if claimed.retries >= retries.SPENT or claimed.event_type.startswith("webhook."):
         return
-    shown = encode(deliveries.find(tx, claimed.owner, claimed.id))
+    owner = claimed.endpoint.owner
+    shown = encode(deliveries.find(tx, owner, claimed.id))
     events.record(
-        tx, claimed.owner, "webhook.delivery_exhausted", claimed.id, "webhook_delivery", shown,
-        not_to=claimed.endpoint_id,
-    )  # fmt: skip
+        tx, owner, "webhook.delivery_exhausted", claimed.id, "webhook_delivery", shown, not_to=claimed.endpoint.id
+    )
 
 
 def _log(tx, claimed: Claimed, number: int, answer, now: int) -> None:

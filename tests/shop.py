@@ -1,6 +1,6 @@
 """A merchant with webhook endpoints on a real store: what tests of the webhook engine are played on."""
 
-from gateway import deliveries, endpoints, events, lists, migrations, webhooks
+from gateway import deliveries, delivery_objects, endpoints, events, lists, migrations, webhooks
 from gateway import webhook_objects as objects
 from gateway.config import Webhooks
 from gateway.crypto import MasterKey
@@ -38,12 +38,11 @@ class Shop:
         self.policy = Webhooks(**{"jitter": 0.0, **policy})
 
     def endpoint(self, url: str = "https://shop.example/hook", **fields) -> objects.EndpointWithSecret:
-        new = endpoints.check(objects.NewEndpoint(url=url, **fields), self.owner)
+        new = objects.NewEndpoint(url=url, **fields)
         return self.store.write_now(endpoints.create, self.owner, new, self.master)
 
     def edit(self, endpoint_id: str, **changes) -> objects.Endpoint:
-        wanted = endpoints.check(objects.EndpointChanges(**changes), self.owner)
-        return self.store.write_now(endpoints.edit, self.owner, endpoint_id, wanted)
+        return self.store.write_now(endpoints.edit, self.owner, endpoint_id, objects.EndpointChanges(**changes))
 
     def look(self, endpoint_id: str) -> objects.Endpoint:
         return self.store.read_now(endpoints.show, self.owner, endpoint_id)
@@ -56,7 +55,7 @@ class Shop:
             self.event(event_type)
 
     def claim(self, endpoint_id: str, limit: int = 100) -> list[webhooks.Claimed]:
-        return self.store.write_now(webhooks.claim, endpoint_id, limit).claimed
+        return self.store.write_now(webhooks.claim, endpoint_id, limit)
 
     def settle(self, claimed: webhooks.Claimed, outcome: Answer) -> None:
         self.store.write_now(webhooks.settle, claimed, outcome, self.policy)
@@ -68,22 +67,22 @@ class Shop:
             self.settle(each, outcome)
         return len(claimed)
 
-    def deliveries(self, **filters) -> list[objects.Delivery]:
+    def deliveries(self, **filters) -> list[delivery_objects.Delivery]:
         """The log, oldest first."""
         page = lists.Page(limit=100)
         return self.store.read_now(lambda tx: deliveries.list_deliveries(tx, self.owner, page, **filters))["data"][::-1]
 
-    def delivery(self, **filters) -> objects.Delivery:
+    def delivery(self, **filters) -> delivery_objects.Delivery:
         (only,) = self.deliveries(**filters)
         return only
 
-    def details(self, delivery_id: str) -> objects.DeliveryDetails:
+    def details(self, delivery_id: str) -> delivery_objects.DeliveryDetails:
         return self.store.read_now(deliveries.show, self.owner, delivery_id)
 
-    def retry(self, delivery_id: str) -> objects.Scheduled:
+    def retry(self, delivery_id: str) -> delivery_objects.Scheduled:
         return self.store.write_now(deliveries.retry, self.owner, delivery_id)
 
-    def recover(self, endpoint_id: str, since_ms: int = 0, status: str | None = None) -> objects.Recovered:
+    def recover(self, endpoint_id: str, since_ms: int = 0, status: str | None = None) -> delivery_objects.Recovered:
         return self.store.write_now(endpoints.recover, self.owner, endpoint_id, since_ms, status)
 
     def event_types(self) -> list[str]:

@@ -13,7 +13,7 @@ from gateway import deliveries, webhooks
 from gateway.errors import Unavailable
 from gateway.jobs.sender import Answer, Request, Sender, SenderFull, SenderStopped
 from gateway.jobs.slots import Slots
-from gateway.webhooks import Batch, Claimed
+from gateway.webhooks import Claimed
 
 log = logging.getLogger("gateway.webhooks")
 
@@ -46,25 +46,24 @@ class Dispatcher:
         for (endpoint_id, room), batch in zip(rooms.items(), batches, strict=True):
             if isinstance(batch, BaseException):
                 log.error("cannot claim deliveries: %s", batch)
-                batch = Batch()
+                batch = []
             self._start(endpoint_id, room, batch)
 
-    def _start(self, endpoint_id: str, room: int, batch: Batch) -> None:
+    def _start(self, endpoint_id: str, room: int, batch: list[Claimed]) -> None:
         """Sends what was claimed and gives back the room that it does not need."""
-        if room > len(batch.claimed):
-            self._slots.give_back(endpoint_id, room - len(batch.claimed))
-        for number, claimed in enumerate(batch.claimed):
+        self._slots.give_back(endpoint_id, room - len(batch))
+        for number, claimed in enumerate(batch):
             try:
-                self._sender.send(self._request(batch, claimed), partial(self._answered, claimed))
+                self._sender.send(self._request(claimed), partial(self._answered, claimed))
             except (SenderFull, SenderStopped):
-                unsent = batch.claimed[number:]
+                unsent = batch[number:]
                 self._slots.give_back(endpoint_id, len(unsent))
                 return self._store.write_now(webhooks.release, unsent)
 
-    def _request(self, batch: Batch, claimed: Claimed) -> Request:
-        endpoint = batch.endpoint
-        headers = webhooks.headers(claimed, endpoint, self._master)
-        return Request(endpoint.url, headers, claimed.body, endpoint.timeout_s or self._policy.timeout)
+    def _request(self, claimed: Claimed) -> Request:
+        url, timeout_s = claimed.endpoint.url, claimed.endpoint.timeout_s or self._policy.timeout
+        assert url, "only what has a URL is claimed"
+        return Request(url, webhooks.headers(claimed, self._master), claimed.body, timeout_s)
 
     def _answered(self, claimed: Claimed, answer: Answer) -> None:
         task = asyncio.get_running_loop().create_task(self._settle(claimed, answer))
@@ -73,13 +72,13 @@ class Dispatcher:
 
     async def _settle(self, claimed: Claimed, answer: Answer) -> None:
         """Writes the answer down and goes on with the next delivery to the same endpoint."""
-        endpoint_id = claimed.endpoint_id
+        endpoint_id = claimed.endpoint.id
         self._slots.end(endpoint_id, success=webhooks.is_success(answer.status))
         room = self._slots.take_more(endpoint_id)
         batch = await self._written(claimed, answer, room)
         self._start(endpoint_id, room, batch)
 
-    async def _written(self, claimed: Claimed, answer: Answer, room: int) -> Batch:
+    async def _written(self, claimed: Claimed, answer: Answer, room: int) -> list[Claimed]:
         for pause_s in (*STORE_PAUSES_S, None):
             try:
                 return await self._store.write(webhooks.settle_and_claim, claimed, answer, self._policy, room)
@@ -91,9 +90,9 @@ class Dispatcher:
             except Exception:
                 log.exception("the answer to %s cannot be written down, it will be sent again", claimed.id)
                 break
-        return Batch()
+        return []
 
 
 def _look(tx) -> tuple[list[webhooks.Waiting], bool]:
     """Which endpoints have something due, and whether there is anything to recover."""
-    return webhooks.waiting(tx), tx.one("SELECT 1 FROM recoveries LIMIT 1") is not None
+    return webhooks.waiting(tx), webhooks.is_recovering(tx)

@@ -42,11 +42,12 @@ class Slots:
 
     def give_back(self, endpoint_id: str, count: int) -> None:
         """Room that was not needed."""
+        if not count:
+            return
         with self._lock:
             self._paces[endpoint_id].begin(-count)
             self._in_flight -= count
-            if count:
-                self._probed.discard(endpoint_id)
+            self._probed.discard(endpoint_id)
 
     def end(self, endpoint_id: str, *, success: bool) -> None:
         """An attempt is over."""

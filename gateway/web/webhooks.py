@@ -1,8 +1,9 @@
 """Webhook endpoints, their log and the events behind them, over HTTP."""
 
 import uuid
+from collections.abc import Callable
 
-from gateway import deliveries, endpoints, events
+from gateway import deliveries, delivery_objects, endpoints, events
 from gateway import webhook_objects as objects
 from gateway.errors import BadRequest, NotFound
 from gateway.web import door, queries
@@ -15,7 +16,7 @@ HOUR_MS = 3_600_000
 
 
 def create(call: Call):
-    return endpoints.create, call.owner, endpoints.check(call.body, call.owner), call.gateway.master
+    return endpoints.create, call.owner, call.body, call.gateway.master
 
 
 def list_endpoints(call: Call):
@@ -27,7 +28,7 @@ def show_endpoint(call: Call):
 
 
 def edit(call: Call):
-    return endpoints.edit, call.owner, call.id("endpoint_id", "we"), endpoints.check(call.body, call.owner)
+    return endpoints.edit, call.owner, call.id("endpoint_id", "we"), call.body
 
 
 def delete(call: Call):
@@ -35,8 +36,8 @@ def delete(call: Call):
 
 
 def rotate_secret(call: Call):
-    endpoint_id, secret = call.id("endpoint_id", "we"), endpoints.check_secret(call.body.secret)
-    return endpoints.rotate, call.owner, endpoint_id, secret, call.gateway.master, _overlap_ms(call)
+    endpoint_id = call.id("endpoint_id", "we")
+    return endpoints.rotate, call.owner, endpoint_id, call.body.secret, call.gateway.master, _overlap_ms(call)
 
 
 def send_test(call: Call):
@@ -54,8 +55,7 @@ async def config(call: Call):
 
 
 def set_url(call: Call):
-    url = endpoints.check_default_url(call.body.webhook_url, call.owner)
-    return endpoints.set_default_url, call.owner, url, call.gateway.master
+    return endpoints.set_default_url, call.owner, call.body.webhook_url, call.gateway.master
 
 
 def regenerate(call: Call):
@@ -136,10 +136,10 @@ def _delivery_id(call: Call) -> str:
         raise NotFound("There is nothing with this id.") from None
 
 
-EVENT = {"event": door.one_of(*events.TYPES)}
+EVENT: dict[str, Callable] = {"event": door.one_of(*events.TYPES)}
 DELIVERY_FILTERS = EVENT | {
     "status": door.one_of("pending", "success", "failed", "skipped"),
-    "endpoint_id": door.text,
+    "endpoint_id": door.text(64),
 }
 
 ROUTES = [
@@ -155,7 +155,7 @@ ROUTES = [
           tag="Webhooks"),
     Route("POST", "/webhook_endpoints/<endpoint_id>/rotate_secret", rotate_secret, "Replace an endpoint's secret",
           objects.EndpointWithSecret, objects.NewSecret, body_required=False, secret=True, tag="Webhooks"),
-    Route("POST", "/webhook_endpoints/<endpoint_id>/test", send_test, "Send a test event", objects.Sent,
+    Route("POST", "/webhook_endpoints/<endpoint_id>/test", send_test, "Send a test event", delivery_objects.Sent,
           objects.Nothing, body_required=False, tag="Webhooks"),
     Route("GET", "/merchant/config", config, "Show the account and its default endpoint", objects.MerchantConfig,
           tag="Webhooks"),
@@ -164,17 +164,17 @@ ROUTES = [
     Route("POST", "/merchant/webhook/regenerate", regenerate, "Replace the default endpoint's secret",
           objects.MerchantSecret, objects.Nothing, body_required=False, secret=True, tag="Webhooks"),
     Route("POST", "/merchant/webhook/test", send_test_to_default, "Send a test event to the default endpoint",
-          objects.Sent, objects.Nothing, body_required=False, tag="Webhooks"),
-    Route("GET", "/webhooks", list_deliveries, "List webhook deliveries", list[objects.Delivery],
+          delivery_objects.Sent, objects.Nothing, body_required=False, tag="Webhooks"),
+    Route("GET", "/webhooks", list_deliveries, "List webhook deliveries", list[delivery_objects.Delivery],
           query=queries.PAGE | queries.PERIOD | DELIVERY_FILTERS, tag="Webhooks"),
     Route("GET", "/webhooks/<delivery_id>", show_delivery, "Show a delivery with its attempts",
-          objects.DeliveryDetails, tag="Webhooks"),
-    Route("POST", "/webhooks/<delivery_id>/retry", retry, "Deliver again now", objects.Scheduled,
+          delivery_objects.DeliveryDetails, tag="Webhooks"),
+    Route("POST", "/webhooks/<delivery_id>/retry", retry, "Deliver again now", delivery_objects.Scheduled,
           objects.Nothing, body_required=False, tag="Webhooks"),
-    Route("POST", "/webhooks/recover", recover, "Deliver again what failed or was skipped", objects.Recovered,
-          objects.Recover, tag="Webhooks"),
-    Route("GET", "/events", list_events, "List events", list[objects.Event],
-          query=queries.PAGE | queries.PERIOD | EVENT | {"object_id": door.text}, tag="Webhooks"),
-    Route("GET", "/events/<event_id>", show_event, "Show an event with its deliveries", objects.EventDetails,
+    Route("POST", "/webhooks/recover", recover, "Deliver again what failed or was skipped", delivery_objects.Recovered,
+          delivery_objects.Recover, tag="Webhooks"),
+    Route("GET", "/events", list_events, "List events", list[delivery_objects.Event],
+          query=queries.PAGE | queries.PERIOD | EVENT | {"object_id": door.text(64)}, tag="Webhooks"),
+    Route("GET", "/events/<event_id>", show_event, "Show an event with its deliveries", delivery_objects.EventDetails,
           tag="Webhooks"),
 ]  # fmt: skip
