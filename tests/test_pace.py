@@ -1,0 +1,94 @@
+"""Windows, probes, rates, and the room that all endpoints share."""
+
+import pytest
+
+from gateway.jobs import slots as slots_module
+from gateway.jobs.pace import WINDOW_MAX, Pace
+from gateway.jobs.slots import Slots
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "window"),
+    [
+        ("", 4),
+        ("+", 8),
+        ("++", WINDOW_MAX),
+        ("++++", WINDOW_MAX),
+        ("-", 2),
+        ("--", 1),
+        ("------", 1),
+        ("++----", 1),
+        ("++---", 2),
+        ("----+", 2),
+        ("----+++", 8),
+    ],
+)
+def test_success_doubles_the_window_and_failure_halves_it(outcomes, window):
+    pace = Pace(failures=0)
+    for outcome in outcomes:
+        pace.begin(1)
+        pace.end(success=outcome == "+")
+    assert pace.window == window
+    assert pace.is_probing == (window == 1)
+
+
+@pytest.mark.parametrize(("failures", "window"), [(0, 4), (1, 2), (2, 1), (5, 1), (10_000_000, 1)])
+def test_failures_known_from_before_a_restart_count(failures, window):
+    assert Pace(failures).room(0.0) == window
+
+
+def test_room_is_what_the_window_leaves():
+    pace = Pace(failures=0)
+    assert pace.room(0.0) == 4
+    pace.begin(3)
+    assert pace.room(0.0) == 1
+    pace.begin(-1)
+    assert pace.room(0.0) == 2
+    for _ in range(2):
+        pace.end(success=False)
+    assert pace.room(0.0) == 1
+    pace.begin(1)
+    assert pace.room(0.0) == 0
+
+
+def test_a_rate_lets_a_second_s_worth_through_at_once_and_then_one_by_one():
+    pace = Pace(failures=0)
+    for _ in range(2):
+        pace.begin(1)
+        pace.end(success=True)
+    pace.set_rate(5)
+    assert pace.room(100.0) == 5
+    pace.begin(5)
+    assert pace.room(100.0) == 0
+    assert pace.room(100.19) == 0
+    assert pace.room(100.21) == 1
+    assert pace.room(200.0) == 5
+    pace.set_rate(None)
+    assert pace.room(200.0) == WINDOW_MAX - 5
+
+
+def test_a_rate_holds_however_the_tokens_are_asked_for():
+    pace, sent = Pace(failures=0), 0
+    for step in range(1001):
+        pace.set_rate(7)
+        taken = pace.room(step / 100)
+        pace.begin(taken)
+        sent += taken
+        for _ in range(taken):
+            pace.end(success=True)
+    assert sent in (76, 77), "ten seconds, and the bucket that was full at the start"
+
+
+def test_failing_endpoints_leave_room_for_the_others(monkeypatch):
+    monkeypatch.setattr(slots_module, "IN_FLIGHT_MAX", 10)
+    monkeypatch.setattr(slots_module, "PROBES_MAX", 3)
+    slots = Slots(monotonic=lambda: 0.0)
+    probes = [slots.take(f"dead-{number}", failures=9, rate_per_s=None) for number in range(6)]
+    assert probes == [1, 1, 1, 0, 0, 0]
+    assert [slots.take(name, failures=0, rate_per_s=None) for name in ("a", "b", "c")] == [4, 3, 0]
+    slots.end("dead-0", success=False)
+    assert slots.take("dead-0", failures=9, rate_per_s=None) == 1
+    assert slots.in_flight == 10
+    slots.give_back("b", 3)
+    assert slots.take("c", failures=0, rate_per_s=None) == 3
+    assert slots.take_more("b") == 0
