@@ -3,7 +3,24 @@
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
-from gateway.web import account, openapi, operations, orders, payments, protocol, public, refunds, routes, webhooks
+from gateway.web import (
+    account,
+    bank,
+    checkout,
+    links,
+    openapi,
+    operations,
+    orders,
+    pages,
+    payments,
+    protocol,
+    public,
+    refunds,
+    routes,
+    static,
+    webhooks,
+)  # fmt: skip
+from gateway.web.live import Live
 
 ROUTES = [
     *account.ROUTES,
@@ -11,6 +28,7 @@ ROUTES = [
     *payments.ROUTES,
     *refunds.ROUTES,
     *webhooks.ROUTES,
+    *links.ROUTES,
     *public.ROUTES,
     *operations.ROUTES,
 ]
@@ -27,6 +45,10 @@ def create_app(gateway) -> Sanic:
     routes.mount(app, gateway, ROUTES)
     operations.mount(app, gateway)
     openapi.mount(app, ROUTES)
+    static.install(app, pages.static())
+    app.ctx.live = Live(app)
+    checkout.mount(app, gateway, app.ctx.live)
+    bank.mount(app, gateway)
     app.before_server_start(_start)
     app.after_server_stop(_stop)
     return app

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sanic.response import HTTPResponse
 
 from gateway import i18n
+from gateway.errors import GatewayError
 from gateway.web.static import Static
 
 POLICY = {
@@ -65,3 +66,17 @@ def answer(body: str, status: int = 200, **policy: str) -> HTTPResponse:
     if directives["frame-ancestors"] == "'none'":
         headers["x-frame-options"] = "DENY"
     return HTTPResponse(body, status, headers, "text/html; charset=utf-8")
+
+
+def told(handler, problem):
+    """The handler, with every refusal told as a page by `problem(request, refusal)` where a page was asked for."""
+
+    async def serve(request, **path):
+        try:
+            return await handler(request, **path)
+        except GatewayError as refusal:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            return problem(request, refusal)
+
+    return serve

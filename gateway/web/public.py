@@ -1,15 +1,8 @@
 """What a customer's browser may see and do, knowing nothing but the id of an order."""
 
-
-from gateway import checkout, payments
+from gateway import checkout
 from gateway.web import door
 from gateway.web.routes import Call, Route
-
-
-class PublicPayment(payments.NewPayment):
-    """A payment as the checkout page starts it; the amount comes from the order alone."""
-
-    key: str | None = None
 
 
 def show_order(call: Call):
@@ -18,21 +11,21 @@ def show_order(call: Call):
 
 def pay(call: Call):
     body = call.body
-    draft = payments.check(body)
+    draft = checkout.check(body)
     limit = call.gateway.config.limits.attempts_per_order
     return checkout.pay, call.gateway.desk, draft, body.key, limit
 
 
 def show_payment(call: Call):
-    return checkout.show_payment, call.id("payment_id", "pay"), call.gateway.master
+    return checkout.show_payment, call.id("payment_id", "pay"), call.gateway.master, call.query.get("key")
 
 
 ROUTES = [
     Route("GET", "/orders/<order_id>/public", show_order, "Show an order to its customer", checkout.PublicOrder,
-          access="public", query={"key": door.text}, tag="Checkout"),
-    Route("POST", "/payments/public", pay, "Pay an order as its customer", checkout.PublicPayment, PublicPayment, 201,
-          access="public", tag="Checkout"),
+          access="public", query={"key": door.text(100)}, tag="Checkout"),
+    Route("POST", "/payments/public", pay, "Pay an order as its customer", checkout.PublicPayment,
+          checkout.NewPublicPayment, 201, access="public", tag="Checkout"),
     Route("GET", "/payments/<payment_id>/public", show_payment, "Show a payment to its payer", checkout.PublicPayment,
-          access="public", tag="Checkout"),
+          access="public", query={"key": door.text(100)}, tag="Checkout"),
 ]  # fmt: skip
 
