@@ -1,5 +1,6 @@
 """What a JSON body may hold, and that what we write is what JavaScript would have written."""
 
+import contextlib
 import json
 import random
 import subprocess
@@ -138,6 +139,22 @@ def test_no_body_of_the_permitted_size_keeps_the_others_waiting():
         with pytest.raises(BadRequest):
             parse(body.encode())
         assert time.process_time() - started < 0.25
+
+
+def test_no_damage_to_a_document_makes_it_mean_something_else():
+    rng = random.Random(20261123)
+    whole = [body.encode() for body, *_ in REFUSED if 1 < len(body) < 200] + [dumps(_document(rng)) for _ in range(100)]
+    passed = 0
+    for _ in range(20_000):
+        damaged = bytearray(rng.choice(whole))
+        place = rng.randrange(len(damaged) + 1)
+        damaged[place : place + rng.choice([0, 1, 5])] = rng.choice(
+            [b"", b'"', b",", b"0", b"\\", b"\xff", b"{", b"e1"]
+        )
+        with contextlib.suppress(BadRequest):
+            assert dumps(parse(bytes(damaged))) == dumps(json.loads(damaged))
+            passed += 1
+    assert passed > 500
 
 
 def test_a_hostile_field_name_is_shortened_in_the_answer():
