@@ -105,6 +105,8 @@ class Authenticator:
         return owner, key_id
 
     async def _owner(self, key_id: str, secret: str) -> Owner | None:
+        if not (key_id.isascii() and key_id.isprintable()):
+            return None  # Not every database could even be asked about it.
         entry = self._keys.get(key_id)
         if entry is None or entry[0] < time.monotonic():
             entry = await self._look_up(key_id)
@@ -142,7 +144,7 @@ class Authenticator:
         try:
             claims = jwt.decode(token, self._token_key, algorithms=["HS256"], audience=TOKEN_AUDIENCE)
             owner = Owner(str(claims["sub"]), str(claims["mode"]))
-        except (jwt.PyJWTError, KeyError):
+        except (jwt.PyJWTError, KeyError, UnicodeError):
             self.count_address(request)
             raise AuthenticationFailed(WRONG_TOKEN) from None
         merchant = await self._store.read(merchants.find_or_none, owner.merchant_id)

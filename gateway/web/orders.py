@@ -41,7 +41,7 @@ ROUTES = [
     Route("POST", "/orders", create, "Create an order", objects.Order, orders.NewOrder, 201, tag="Orders"),
     Route(
         "GET", "/orders", list_all, "List orders", list[objects.Order], tag="Orders",
-        query=queries.PAGE | queries.PERIOD | {"status": STATUS, "receipt": door.text},
+        query=queries.PAGE | queries.PERIOD | {"status": STATUS, "receipt": door.text(orders.RECEIPT_LENGTH_MAX)},
     ),
     Route("GET", "/orders/<order_id>", show, "Show an order", objects.Order, tag="Orders"),
     Route(

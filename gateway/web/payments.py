@@ -40,7 +40,7 @@ def cancel(call: Call):
 
 STATUS = door.one_of("pending", "processing", "requires_action", "success", "failed", "cancelled")
 METHOD = door.one_of("upi", "card", "netbanking", "wallet")
-FILTERS = queries.PAGE | queries.PERIOD | {"status": STATUS, "method": METHOD, "order_id": door.text}
+FILTERS = queries.PAGE | queries.PERIOD | {"status": STATUS, "method": METHOD, "order_id": queries.ID}
 
 ROUTES = [
     Route("POST", "/payments", create, "Pay an order", objects.Payment, payments.NewPayment, 201, tag="Payments"),

@@ -3,7 +3,9 @@
 from gateway import lists
 from gateway.web import door
 
-PAGE = {"limit": door.limit, "offset": door.offset, "after": door.text}
+ID = door.text(64)
+
+PAGE = {"limit": door.limit, "offset": door.offset, "after": ID}
 PERIOD = {"from": door.moment_ms, "to": door.moment_ms}
 
 

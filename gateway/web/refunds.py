@@ -39,7 +39,7 @@ def show(call: Call):
 
 
 FILTERS = (
-    queries.PAGE | queries.PERIOD | {"status": door.one_of("pending", "processed", "failed"), "payment_id": door.text}
+    queries.PAGE | queries.PERIOD | {"status": door.one_of("pending", "processed", "failed"), "payment_id": queries.ID}
 )
 
 ROUTES = [

@@ -139,7 +139,7 @@ def _delivery_id(call: Call) -> str:
 EVENT: dict[str, Callable] = {"event": door.one_of(*events.TYPES)}
 DELIVERY_FILTERS = EVENT | {
     "status": door.one_of("pending", "success", "failed", "skipped"),
-    "endpoint_id": door.text(64),
+    "endpoint_id": queries.ID,
 }
 
 ROUTES = [
@@ -174,7 +174,7 @@ ROUTES = [
     Route("POST", "/webhooks/recover", recover, "Deliver again what failed or was skipped", delivery_objects.Recovered,
           delivery_objects.Recover, tag="Webhooks"),
     Route("GET", "/events", list_events, "List events", list[delivery_objects.Event],
-          query=queries.PAGE | queries.PERIOD | EVENT | {"object_id": door.text(64)}, tag="Webhooks"),
+          query=queries.PAGE | queries.PERIOD | EVENT | {"object_id": queries.ID}, tag="Webhooks"),
     Route("GET", "/events/<event_id>", show_event, "Show an event with its deliveries", delivery_objects.EventDetails,
           tag="Webhooks"),
 ]  # fmt: skip
