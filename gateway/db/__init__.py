@@ -7,7 +7,14 @@ statements and peewee models for the rest, and must not wait for anything. `writ
 import time
 from collections.abc import Callable
 
+from gateway import lean
 from gateway.errors import Unavailable
+
+with lean.without("psycopg", "psycopg2", "pymysql", "MySQLdb"):
+    from peewee import DatabaseProxy
+
+# What the tables belong to, whichever database is opened.
+database = DatabaseProxy()
 
 
 class StorageFailed(Unavailable):

@@ -8,9 +8,9 @@ from functools import lru_cache
 import psycopg
 from peewee import PostgresqlDatabase
 
-from gateway.db import Pace, StorageFailed, Transaction
+from gateway import lean
+from gateway.db import Pace, StorageFailed, Transaction, database
 from gateway.errors import Conflict
-from gateway.models import database as models_database
 
 log = logging.getLogger("gateway.db")
 
@@ -29,6 +29,7 @@ class PostgresStore:
 
     def __init__(self, url: str):
         self.url = url
+        lean.give_peewee_psycopg()
         self._peewee = PostgresqlDatabase(
             url,
             prefer_psycopg3=True,
@@ -41,7 +42,7 @@ class PostgresStore:
 
     def start(self) -> None:
         """Connects once, so that a wrong URL is found at start; raises what stands in the way."""
-        models_database.initialize(self._peewee)
+        database.initialize(self._peewee)
         self._connection()
 
     def close(self) -> None:

@@ -15,8 +15,7 @@ try:
 except ImportError:
     import sqlite3
 
-from gateway.db import Pace, StorageBusy, StorageFailed, Transaction
-from gateway.models import database as models_database
+from gateway.db import Pace, StorageBusy, StorageFailed, Transaction, database
 
 log = logging.getLogger("gateway.db")
 
@@ -27,6 +26,7 @@ BUSY_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 5
 WAL_BYTES_MAX = 64 * 1024 * 1024
 CACHE_KIB = 16 * 1024
+READER_CACHE_KIB = 2 * 1024
 
 # Before 3.51.3 a WAL that is reset while a second connection writes can corrupt the file (sqlite.org, March 2026).
 SAFE_VERSION = (3, 51, 3)
@@ -64,7 +64,7 @@ class SqliteStore:
             return
         if sqlite3.sqlite_version_info < SAFE_VERSION:
             log.warning("SQLite %s has a known WAL defect; install pysqlite3", sqlite3.sqlite_version)
-        models_database.initialize(self._peewee)
+        database.initialize(self._peewee)
         _create_private(self.path)
         self._writer = threading.Thread(target=self._write_forever, name="writer", daemon=True)
         self._writer.start()
@@ -186,6 +186,7 @@ class SqliteStore:
         if self._peewee.is_closed():
             self._peewee.connect()
             self._peewee.connection().execute("PRAGMA query_only = on")
+            self._peewee.connection().execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
         return self._peewee.connection()
 
     # Care

@@ -10,12 +10,15 @@ import threading
 import time
 from pathlib import Path
 
-import huey.storage
-from huey import Huey, RedisHuey
-from huey.consumer import Consumer, Scheduler
-from huey.registry import Message
-from huey.serializer import Serializer
-from huey.storage import SqliteStorage
+from gateway import lean
+
+with lean.without("redis", "psycopg", "gevent"):
+    import huey.storage
+    from huey import Huey, RedisHuey
+    from huey.consumer import Consumer, Scheduler
+    from huey.registry import Message
+    from huey.serializer import Serializer
+    from huey.storage import SqliteStorage
 
 try:
     from pysqlite3 import dbapi2 as sqlite3
@@ -90,6 +93,7 @@ class QuietConsumer(Consumer):
 def open_huey(name: str, url: str) -> Huey:
     """The queue behind a URL; the only place that looks at its scheme."""
     if not url.startswith("sqlite:///"):
+        lean.give_huey_redis()
         return RedisHuey(name, url=url, results=False, serializer=JsonSerializer(), read_timeout=1)
     path = Path(url.removeprefix("sqlite:///"))
     try:
@@ -104,7 +108,8 @@ def open_huey(name: str, url: str) -> Huey:
 def _open_sqlite(name: str, path: Path) -> Huey:
     path.touch(mode=0o600)
     return Huey(
-        name, results=False, serializer=JsonSerializer(), storage_class=WakingStorage, filename=str(path), fsync=False
+        name, results=False, serializer=JsonSerializer(), storage_class=WakingStorage, filename=str(path),
+        fsync=False, cache_mb=1,
     )
 
 

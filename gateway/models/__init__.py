@@ -1,7 +1,7 @@
 """The tables: columns, indexes and the conditions that the database itself guarantees; no behaviour."""
 
+from gateway.db import database
 from gateway.models.accounts import AuditEntry, Invitation, LoginCount, MerchantPreferences, Session, User
-from gateway.models.base import database
 from gateway.models.links import PaymentLink
 from gateway.models.merchants import ApiKey, IdempotencyKey, Merchant, Setting
 from gateway.models.payments import LedgerEntry, Order, Payment, Refund, SealedCard, StatusChange

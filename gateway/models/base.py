@@ -3,9 +3,9 @@
 Money is an integer in minor units, times are milliseconds UTC, flags are 0 or 1 (the same on SQLite and PostgreSQL).
 """
 
-from peewee import BigAutoField, BigIntegerField, DatabaseProxy, IntegerField, Model, TextField
+from peewee import BigAutoField, BigIntegerField, IntegerField, Model, TextField
 
-database = DatabaseProxy()
+from gateway.db import database
 
 
 class Table(Model):
