@@ -18,23 +18,3 @@ def without(*modules: str):
     finally:
         for name in hidden:
             del sys.modules[name]
-
-
-def give_peewee_psycopg() -> None:
-    """What peewee does itself at import when it finds psycopg. Safe to run twice."""
-    import peewee
-    import psycopg
-    from psycopg.pq import TransactionStatus
-    from psycopg.types.json import Json, Jsonb
-
-    peewee.psycopg, peewee.TransactionStatus = psycopg, TransactionStatus
-    peewee.Json_pg3, peewee.Jsonb_pg3 = Json, Jsonb
-
-
-def give_huey_redis() -> None:
-    """What Huey does itself at import when it finds redis. Safe to run twice."""
-    import huey.storage
-    import redis
-
-    huey.storage.ConnectionPool, huey.storage.Redis = redis.ConnectionPool, redis.Redis
-    huey.storage.ConnectionError, huey.storage.TimeoutError = redis.ConnectionError, redis.TimeoutError

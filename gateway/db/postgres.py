@@ -5,10 +5,12 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
+import peewee
 import psycopg
 from peewee import PostgresqlDatabase
+from psycopg.pq import TransactionStatus
+from psycopg.types.json import Json, Jsonb
 
-from gateway import lean
 from gateway.db import Pace, StorageFailed, Transaction, database
 from gateway.errors import Conflict
 
@@ -29,7 +31,7 @@ class PostgresStore:
 
     def __init__(self, url: str):
         self.url = url
-        lean.give_peewee_psycopg()
+        _give_peewee_psycopg()
         self._peewee = PostgresqlDatabase(
             url,
             prefer_psycopg3=True,
@@ -152,3 +154,9 @@ def _numbered(sql: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def _give_peewee_psycopg() -> None:
+    """What peewee does itself at import where psycopg is not hidden from it. Safe to run twice."""
+    peewee.psycopg, peewee.TransactionStatus = psycopg, TransactionStatus
+    peewee.Json_pg3, peewee.Jsonb_pg3 = Json, Jsonb

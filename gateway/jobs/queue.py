@@ -93,7 +93,7 @@ class QuietConsumer(Consumer):
 def open_huey(name: str, url: str) -> Huey:
     """The queue behind a URL; the only place that looks at its scheme."""
     if not url.startswith("sqlite:///"):
-        lean.give_huey_redis()
+        _give_huey_redis()
         return RedisHuey(name, url=url, results=False, serializer=JsonSerializer(), read_timeout=1)
     path = Path(url.removeprefix("sqlite:///"))
     try:
@@ -103,6 +103,14 @@ def open_huey(name: str, url: str) -> Huey:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
         return _open_sqlite(name, path)
+
+
+def _give_huey_redis() -> None:
+    """What Huey does itself at import where redis is not hidden from it. Safe to run twice."""
+    import redis
+
+    huey.storage.ConnectionPool, huey.storage.Redis = redis.ConnectionPool, redis.Redis
+    huey.storage.ConnectionError, huey.storage.TimeoutError = redis.ConnectionError, redis.TimeoutError
 
 
 def _open_sqlite(name: str, path: Path) -> Huey:
