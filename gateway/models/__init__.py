@@ -26,7 +26,9 @@ PARTIAL_INDEXES = (
     "CREATE INDEX payments_due ON payments (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX refunds_due ON refunds (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL",
-    f"CREATE INDEX deliveries_recoverable ON deliveries (endpoint_id, seq) WHERE status IN {RECOVERABLE}",
+    "CREATE INDEX deliveries_recoverable ON deliveries (endpoint_id, seq, created_at, status)"
+    f" WHERE status IN {RECOVERABLE}",
+    "CREATE INDEX deliveries_unfinished ON deliveries (merchant_id, mode, status, seq) WHERE status <> 'success'",
     "CREATE UNIQUE INDEX webhook_endpoints_default ON webhook_endpoints (merchant_id, mode) WHERE is_default = 1",
 )
 

@@ -13,7 +13,7 @@ class Event(Owned):
 
     class Meta:
         table_name = "events"
-        indexes = ((("merchant_id", "mode", "seq"), False),)
+        indexes = ((("merchant_id", "mode", "seq", "type"), False),)
 
 
 class WebhookEndpoint(Owned):
@@ -66,8 +66,8 @@ class Delivery(Work):
     class Meta:
         table_name = "deliveries"
         indexes = (
-            (("merchant_id", "mode", "seq"), False),
-            (("endpoint_id", "seq"), False),
+            (("merchant_id", "mode", "seq", "event_type"), False),
+            (("merchant_id", "mode", "endpoint_id", "seq"), False),
             (("event_id", "endpoint_id"), True),
         )
 
