@@ -52,8 +52,8 @@ RULES = {
         SELECT id FROM payments WHERE status IN ('pending', 'success', 'failed', 'cancelled') AND NOT EXISTS (
         SELECT 1 FROM events WHERE object_id = payments.id AND type = 'payment.' || payments.status)""",
     "refunds without an event for their status": """
-        SELECT id FROM refunds WHERE NOT EXISTS (SELECT 1 FROM events WHERE object_id = refunds.id AND type = 'refund.' ||
-        CASE refunds.status WHEN 'pending' THEN 'created' ELSE refunds.status END)""",
+        SELECT id FROM refunds WHERE NOT EXISTS (SELECT 1 FROM events WHERE object_id = refunds.id
+        AND type = 'refund.' || CASE refunds.status WHEN 'pending' THEN 'created' ELSE refunds.status END)""",
     "card numbers kept for payments that are final": """
         SELECT payment_id FROM sealed_cards LEFT JOIN payments ON payments.id = payment_id
         WHERE payments.id IS NULL OR payments.status IN ('success', 'failed')""",

@@ -81,7 +81,7 @@ class Webhooks(Section):
         float, Meta(ge=0, le=168, description="hours during which the old secret signs beside the new one")
     ] = 24.0
     disable_after_days: Annotated[
-        float, Meta(ge=0, le=365, description="days of nothing but failures after which an endpoint is disabled; 0: never")
+        float, Meta(ge=0, le=365, description="days of failures alone after which an endpoint is disabled; 0: never")
     ] = 5.0
     log_days: Annotated[
         float, Meta(ge=0, le=3650, description="days that attempts stay in the log; 0: for ever")
@@ -101,6 +101,14 @@ class Security(Section):
     master_key: Annotated[
         str, Meta(description="base64 of 32 bytes that seal all secrets; empty: master.key beside the data")
     ] = ""
+
+
+class Mail(Section):
+    host: Annotated[str, Meta(description="the mail server that takes notifications; empty: none are sent")] = ""
+    port: Annotated[int, Meta(ge=1, le=65_535, description="465 for TLS from the start, otherwise STARTTLS")] = 587
+    user: Annotated[str, Meta(description="user name at the mail server; empty: none is asked for")] = ""
+    password: Annotated[str, Meta(description="password at the mail server")] = ""
+    sender: Annotated[str, Meta(description="the address that notifications come from")] = ""
 
 
 class Log(Section):
@@ -123,6 +131,7 @@ class Config(Section):
     webhooks: Webhooks = Webhooks()
     limits: Limits = Limits()
     security: Security = Security()
+    mail: Mail = Mail()
     log: Log = Log()
 
     @property
@@ -146,7 +155,9 @@ class Config(Section):
 
 
 SECTIONS = {
-    name: kind for name, kind in typing.get_type_hints(Config).items() if isinstance(kind, type) and issubclass(kind, Section)
+    name: kind
+    for name, kind in typing.get_type_hints(Config).items()
+    if isinstance(kind, type) and issubclass(kind, Section)
 }
 NETWORK_KEYS = ("webhooks.allow_private", "server.trusted_proxies")
 
@@ -160,7 +171,9 @@ def settings() -> list[tuple[str, object, str]]:
     ]
 
 
-def load(*, data_dir: Path, file: Path | None = None, environment=None, flags: dict | None = None, demo=False) -> Config:
+def load(
+    *, data_dir: Path, file: Path | None = None, environment=None, flags: dict | None = None, demo: bool = False
+) -> Config:
     """Reads all sources and returns the configuration; raises `ConfigError` with every mistake found.
 
     `flags` are values of the command line, by key (`{"server.port": 8001}`), and win over everything.
@@ -169,7 +182,7 @@ def load(*, data_dir: Path, file: Path | None = None, environment=None, flags: d
     given, mistakes = _from_file(_config_file(file, data_dir))
     given |= _from_environment(environment, mistakes)
     given |= {key: (value, "the command line") for key, value in (flags or {}).items() if value is not None}
-    values = {key: _checked(key, *entry, mistakes) for key, entry in given.items()}
+    values = {key: _checked(key, value, source, mistakes) for key, (value, source) in given.items()}
     if mistakes:
         raise ConfigError(mistakes)
     _settle_delays(values)
@@ -248,7 +261,8 @@ def _description(field) -> str:
 
 
 def _section(name: str, values: dict):
-    return SECTIONS[name](**{key.partition(".")[2]: value for key, value in values.items() if key.startswith(name + ".")})
+    given = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
+    return SECTIONS[name](**given)
 
 
 def _settle_delays(values: dict) -> None:

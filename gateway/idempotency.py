@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gateway import objects, statements
 from gateway.clock import now_ms
+from gateway.crypto import MasterKey
 from gateway.errors import Conflict, GatewayError, IdempotencyMismatch
 
 KEPT_MS = 24 * 3600 * 1000
@@ -36,7 +37,7 @@ class Key(NamedTuple):
     key: str
     fingerprint: bytes
     method_path: str
-    seal: object | None = None  # a MasterKey where the answer shows secrets
+    seal: MasterKey | None = None  # where the answer shows secrets
 
 
 def fingerprint(secret: bytes, method_path: str, canonical: bytes) -> bytes:
@@ -74,7 +75,7 @@ def _replay(tx, key: Key, fingerprint: bytes, status: int, body: bytes, sealed: 
             "This Idempotency-Key was already used with another request. Use a new key for a new request."
         )
     tx.execute(statements.COUNT_HIT, (key.scope, key.key))
-    body = key.seal.unseal(body, _row(key)).encode() if sealed else bytes(body)
+    body = key.seal.unseal(body, _row(key)).encode() if sealed and key.seal else bytes(body)
     return Answer(status, body, replayed=True)
 
 

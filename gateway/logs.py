@@ -8,7 +8,10 @@ import sys
 from gateway.clock import rfc3339
 
 # What must never reach a log, whatever a library puts into a message.
-_SECRETS = re.compile(r"(secret_(?:test|live)_|whsec_)[A-Za-z0-9+/=_]{3,}|(?<![A-Za-z0-9_])\d(?:[ -]?\d){12,18}(?![A-Za-z0-9_])")
+_SECRETS = re.compile(
+    r"(secret_(?:test|live)_|whsec_)[A-Za-z0-9+/=_]{3,}"
+    r"|(?<![A-Za-z0-9_])\d(?:[ -]?\d){12,18}(?![A-Za-z0-9_])"
+)
 _EXTRAS = ("request_id", "status")
 
 

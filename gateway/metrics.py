@@ -36,7 +36,8 @@ class _Figures:
         for status, count in sorted(self._door.refused.items()):
             refused.add_metric([str(status)], count)
         yield refused
-        yield GaugeMetricFamily("gateway_uptime_seconds", "Time since the start", time.time() - self._gateway.started_at)
+        up_s = time.time() - self._gateway.started_at
+        yield GaugeMetricFamily("gateway_uptime_seconds", "Time since the start", up_s)
         used = resource.getrusage(resource.RUSAGE_SELF)
         yield CounterMetricFamily("gateway_cpu_seconds", "CPU time used", used.ru_utime + used.ru_stime)
         yield GaugeMetricFamily("gateway_memory_bytes_max", "Most memory used so far", used.ru_maxrss * 1024)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway import lists, money, objects, states, statements, strict_json
+from gateway import lists, money, objects, statements, states, strict_json
 from gateway.clock import now_ms
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ids import new_id

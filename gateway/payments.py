@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway import bell, cards, events, ledger, lists, money, objects, orders, states, statements, vpa
+from gateway import bell, cards, events, ledger, lists, money, objects, orders, statements, states, vpa
 from gateway.clock import now_ms
 from gateway.crypto import MasterKey
 from gateway.cvv import CvvMemory

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway import bell, events, ledger, lists, money, objects, orders, payments, states, statements
+from gateway import bell, events, ledger, lists, money, objects, orders, payments, statements, states
 from gateway.clock import now_ms
 from gateway.errors import BadRequest, NotFound
 from gateway.ids import new_id

@@ -15,6 +15,7 @@ from gateway.jobs.dispatch import Dispatcher
 from gateway.jobs.queue import Jobs, Lane
 from gateway.jobs.sender import Sender
 from gateway.payments import Desk
+from gateway.processors import Processor
 from gateway.processors.simulator import Simulator
 from gateway.web.auth import Authenticator
 
@@ -77,7 +78,7 @@ class Gateway(Instance):
         self.cvvs = CvvMemory()
         self.fingerprint_key = self.master.derive("idempotency fingerprint")
         self.simulator = _simulator(config)
-        self.processors = {self.simulator.name: self.simulator}
+        self.processors: dict[str, Processor] = {self.simulator.name: self.simulator}
         self.desk = Desk(master=self.master, cvvs=self.cvvs, processor_of={"test": self.simulator.name})
         self.sender = Sender(allow_private=config.private_networks)
         self.dispatcher = Dispatcher(store=self.store, master=self.master, sender=self.sender, config=config)
@@ -96,7 +97,9 @@ class Gateway(Instance):
             cvvs=self.cvvs,
             action_expires_s=self.config.payments.action_expires,
         )
-        worker = self.worker = tasks.Worker(store=self.store, teller=teller, processors=self.processors, config=self.config)
+        self.worker = worker = tasks.Worker(
+            store=self.store, teller=teller, processors=self.processors, config=self.config
+        )
         money = {
             bell.PAYMENTS: worker.payments,
             bell.REFUNDS: worker.refunds,

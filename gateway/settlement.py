@@ -6,7 +6,7 @@ inquiry with the same key tells the truth. Everything here may run twice.
 
 import logging
 
-from gateway import bell, events, objects, payments, states, statements
+from gateway import bell, events, objects, payments, statements, states
 from gateway.clock import now_ms
 from gateway.crypto import MasterKey
 from gateway.cvv import CvvMemory

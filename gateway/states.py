@@ -43,4 +43,5 @@ def remember(tx, object_id: str, source: str | None, target: str, at_ms: int) ->
 
 def is_path(table: str, statuses: list[str]) -> bool:
     """Whether a history, oldest first, is a path through the table of moves."""
-    return all(target in MOVES[table].get(source, ()) for source, target in zip([None, *statuses], statuses, strict=False))
+    steps = zip([None, *statuses], statuses, strict=False)
+    return all(target in MOVES[table].get(source, ()) for source, target in steps)

@@ -76,7 +76,7 @@ class PostgresStore:
         raise AssertionError("unreachable")
 
     def write_each(self, units: list[tuple]) -> list:
-        """Runs many units `(work, *args)`, each on its own; returns their results, or the error of those that failed."""
+        """Runs many units `(work, *args)`, each on its own; returns their results, or their errors."""
         return [self._result_or_error(work, args) for work, *args in units]
 
     def _result_or_error(self, work, args):
@@ -158,5 +158,5 @@ def _first_line(error: BaseException) -> str:
 
 def _give_peewee_psycopg() -> None:
     """What peewee does itself at import where psycopg is not hidden from it. Safe to run twice."""
-    peewee.psycopg, peewee.TransactionStatus = psycopg, TransactionStatus
-    peewee.Json_pg3, peewee.Jsonb_pg3 = Json, Jsonb
+    names = {"psycopg": psycopg, "TransactionStatus": TransactionStatus, "Json_pg3": Json, "Jsonb_pg3": Jsonb}
+    vars(peewee).update(names)

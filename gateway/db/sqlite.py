@@ -98,7 +98,7 @@ class SqliteStore:
         return future.result()
 
     def write_each(self, units: list[tuple]) -> list:
-        """Runs many units `(work, *args)`, each on its own; returns their results, or the error of those that failed."""
+        """Runs many units `(work, *args)`, each on its own; returns their results, or their errors."""
         assert threading.current_thread() is not self._writer, "a unit of work must not wait for another"
         futures: list[Future] = [Future() for _ in units]
         for (work, *args), future in zip(units, futures, strict=True):
@@ -222,7 +222,7 @@ def _run_together(connection, group: list, after: list) -> list | None:
 def _run_apart(connection, group: list, after: list) -> list:
     """Each unit in its own savepoint: one that refuses loses only itself."""
     connection.execute("BEGIN IMMEDIATE")
-    done = []
+    done: list[tuple] = []
     for unit in group:
         work, args, _, _ = unit
         tx = Transaction(connection.execute)
