@@ -1,86 +1,130 @@
 """A real gateway in its own process, pinned to one core, on a data directory of its own."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
+try:
+    from pysqlite3 import dbapi2 as sqlite3
+except ImportError:
+    import sqlite3
+
 KEY = {"X-Api-Key": "key_test_abc123", "X-Api-Secret": "secret_test_xyz789"}
-START_TIMEOUT_S = 20
+WEBHOOK_SECRET = "whsec_test_abc123"
+FROM_SOURCE = (sys.executable, "-m", "gateway")
+REAL_DISK = "/var/tmp"  # /tmp may be memory, where a commit costs nothing
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 15
+LOOK_AGAIN_S = 0.005
+LISTENING = re.compile(rb"is listening on http://127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """Use as a context: the process is up inside and gone after."""
+    """Use as a context: the process is up inside and gone after. The port is another one after every start."""
 
-    def __init__(self, *, core: int | None = None, environment: dict[str, str] | None = None, data: str | None = None):
+    def __init__(
+        self,
+        *,
+        core: int | None = None,
+        environment: dict[str, str] | None = None,
+        program: Sequence[str] = FROM_SOURCE,
+    ):
         self._core = core
         self._environment = environment or {}
-        self._own_data = data is None
-        self.data = Path(data or tempfile.mkdtemp(prefix="gateway-bench-", dir="/var/tmp"))
-        self.port = _free_port()
+        self._program = program
+        self.data = Path(tempfile.mkdtemp(prefix="gateway-bench-", dir=REAL_DISK))
+        self.process: subprocess.Popen | None = None
+        self.port = 0
 
     def __enter__(self):
         self.start()
         return self
 
     def __exit__(self, *_):
-        self.stop(signal.SIGTERM)
-        if self._own_data:
-            shutil.rmtree(self.data, ignore_errors=True)
+        if self.process.poll() is None:
+            self.stop(signal.SIGTERM)
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def start(self) -> float:
         """Starts the process and returns the seconds until it answered."""
         began = time.perf_counter()
-        command = [sys.executable, "-m", "gateway", "serve", "--demo", "--data", str(self.data), "--port", str(self.port)]
-        self.process = subprocess.Popen(
-            command,
-            env=os.environ | self._environment,
-            stderr=open(self.data / "server.log", "ab"),  # noqa: SIM115 (the child owns it)
-            preexec_fn=self._pin,
-        )
+        self.launch()
         while time.perf_counter() - began < START_TIMEOUT_S:
-            try:
-                self.get("/health")
+            if self.is_up():
                 return time.perf_counter() - began
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.01)
-        raise RuntimeError(f"the server did not start; see {self.data / 'server.log'}")
+            time.sleep(LOOK_AGAIN_S)
+        raise RuntimeError(f"the server did not start:\n{self.log()}")
+
+    def launch(self) -> None:
+        """Starts the process and does not wait for it."""
+        self.port, self._spoken = 0, self._log_size()
+        command = [*self._program, "serve", "--demo", "--data", str(self.data), "--port", "0"]
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=os.environ | self._environment, stdout=log, stderr=log, preexec_fn=self._pin
+            )
+
+    def is_up(self) -> bool:
+        """Whether the process that was launched last answers by now; raises RuntimeError if it has ended."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log()}")
+        if not self.port:
+            with (self.data / "server.log").open("rb") as log:
+                log.seek(self._spoken)
+                said = LISTENING.search(log.read())
+            self.port = int(said[1]) if said else 0
+        return bool(self.port) and self._answers()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            return self.get("/health")["status"] == "healthy"
+        return False
 
     def stop(self, how: int) -> float:
         """Sends a signal and returns the seconds until the process was gone."""
         began = time.perf_counter()
         self.process.send_signal(how)
-        self.process.wait(15)
+        self.process.wait(STOP_TIMEOUT_S)
         return time.perf_counter() - began
 
-    def _pin(self) -> None:
-        if self._core is not None:
-            os.sched_setaffinity(0, {self._core})
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Another command of the same program on the same data."""
+        return subprocess.run(
+            [*self._program, *arguments, "--data", str(self.data)],
+            env=os.environ | self._environment, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
 
     def get(self, path: str) -> dict:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=KEY)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        return self.send("GET", path)
 
-    def send(self, method: str, path: str, body: dict) -> dict:
+    def send(self, method: str, path: str, body: dict | None = None) -> dict:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
-            data=json.dumps(body).encode(),
+            data=None if body is None else json.dumps(body).encode(),
             headers=KEY | {"Content-Type": "application/json"},
             method=method,
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def select(self, sql: str, *values) -> list[tuple]:
+        """Asks the database file itself, read-only, which costs the server nothing."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.data / 'gateway.db'}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql, values).fetchall()
+
     def cpu_s(self) -> float:
+        """The CPU time of the process so far, user and system."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -90,8 +134,13 @@ class Server:
                 return round(int(line.split()[1]) / 1024, 1)
         return 0.0
 
+    def log(self) -> str:
+        return (self.data / "server.log").read_text("utf-8", "replace")
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    def _log_size(self) -> int:
+        log = self.data / "server.log"
+        return log.stat().st_size if log.exists() else 0
+
+    def _pin(self) -> None:
+        if self._core is not None:
+            os.sched_setaffinity(0, {self._core})

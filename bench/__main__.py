@@ -1,0 +1,55 @@
+"""`python -m bench` measures the gateway on this machine and prints one JSON document."""
+
+import argparse
+import json
+import sys
+import time
+
+from bench import machine
+from bench.figures import FIGURES
+from bench.scenes import SCENES
+
+RUNS = 3
+PAYMENTS, PAYMENTS_QUICK = 20_000, 4_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short run: a glance, not a measurement")
+    parser.add_argument("--runs", type=int, help=f"runs of every scene; the median counts (default {RUNS})")
+    parser.add_argument("--only", choices=SCENES, action="append", help="this scene alone; may be given repeatedly")
+    options = parser.parse_args()
+    runs = options.runs or (1 if options.quick else RUNS)
+    report = measure(options.only or list(SCENES), runs, PAYMENTS_QUICK if options.quick else PAYMENTS)
+    print(json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def measure(scenes: list[str], runs: int, payments: int) -> dict:
+    """Plays every scene so many times, in turns, so that a noisy minute does not hit one scene alone."""
+    before, measured = machine.load_average(), {}
+    for number in range(1, runs + 1):
+        for name in scenes:
+            began = time.monotonic()
+            figures = SCENES[name](payments)
+            _say(f"run {number} of {runs}, {name}: {_shown(figures)} ({time.monotonic() - began:.0f} s)")
+            for figure, value in figures.items():
+                measured.setdefault(figure, []).append(value)
+    return {
+        "machine": machine.facts(),
+        "load_average": {"before": before, "after": machine.load_average()},
+        "original": "Node, PostgreSQL and Redis in ten processes, measured on two cores",
+        "payments_per_run": payments,
+        "figures": {name: figure.report(measured[name]) for name, figure in FIGURES.items() if name in measured},
+    }
+
+
+def _shown(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
