@@ -38,7 +38,7 @@ FIGURES = {
     "cpu_s_per_1000": Figure("CPU seconds per 1,000 payments with one webhook each", at_most=1.2, original=5.1),
     "rss_mb": Figure("resident memory after that, in MB", at_most=100, original=330),
     "up_s": Figure("seconds from the start of the process to its first answer", at_most=1, original=0.93),
-    "taken_up_s": Figure("seconds from the start until the work of a killed process was taken up", at_most=5, original=61),
+    "taken_up_s": Figure("seconds from the start until a killed process's work is taken up", at_most=5, original=61),
 }
 
 
