@@ -11,8 +11,10 @@ BANNED_WORDS = {"util", "utils", "helper", "helpers", "manager", "service", "ser
 # From the ground up: a layer imports itself and those above it in this table. `x.*` is what lies inside a package.
 # A module that is named nowhere belongs to the domain.
 LAYERS = {
-    "words": "lean errors clock ids money crypto cards vpa addresses signatures strict_json limits objects webhook_objects"
-    " processors",
+    "words": """
+        lean errors clock ids money crypto cards vpa addresses signatures strict_json limits processors
+        objects webhook_objects
+    """,
     "store": "config db db.*",
     "tables": "models models.* migrations migrations.* statements",
     "rules": "states ledger events idempotency bell watch processors.*",
