@@ -22,7 +22,7 @@ ${M} .modal-content{position:relative;display:block;width:100%;max-width:460px;h
 ${M} iframe{position:absolute;inset:0;display:block;width:100%;height:100%;border:0;opacity:0;transition:opacity .12s}
 ${M}[data-state=ready] iframe{opacity:1}
 ${M} button{appearance:none;cursor:pointer;font:inherit;min-width:0;width:auto;text-shadow:none;box-shadow:none}
-${M} [data-test-id=close-modal-button]{position:absolute;top:14px;inset-inline-end:14px;z-index:1;display:grid;place-items:center;width:36px;height:36px;padding:0;border:1px solid transparent;border-radius:50%;background:light-dark(rgb(255 255 255/85%),rgb(22 26 34/85%));color:light-dark(#545e6e,#a4adbb);font-size:24px;line-height:1}
+${M} [data-test-id=close-modal-button]{position:absolute;top:14px;inset-inline-end:14px;z-index:1;display:grid;place-items:center;width:36px;height:36px;padding:0;border:1px solid transparent;border-radius:50%;background:none;color:light-dark(#545e6e,#a4adbb);font-size:24px;line-height:1}
 ${M} [data-test-id=close-modal-button]:hover{background:light-dark(#e1e5eb,#2a313d);color:inherit}
 ${M} button:focus-visible{outline:2px solid light-dark(#2b49c9,#9db1ff);outline-offset:2px}
 ${M} .pg-wait{position:absolute;inset:0;display:grid;align-content:center;justify-items:center;gap:16px;padding:32px;text-align:center}
