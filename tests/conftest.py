@@ -1,5 +1,6 @@
 """What tests may ask for: real servers, started once per worker when the first test wants them."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,10 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page
 
+from gateway import check, clock, migrations
+from gateway.db import open_store
 from tests import services
+from tests.scenes import Scene, Shop
 
 
 def pytest_configure() -> None:
@@ -27,6 +31,76 @@ def postgres_url(postgres_cluster: str) -> Iterator[str]:
     """An empty PostgreSQL database for this test alone."""
     with services.empty_database(postgres_cluster) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty gateway in a file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "gateway.db"
+    _make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_gateway(postgres_cluster: str) -> Iterator[str]:
+    """A gateway in PostgreSQL, which every test finds empty: making a database takes longer than a test."""
+    with services.empty_database(postgres_cluster) as url:
+        _make_tables(url)
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path):
+    """An empty gateway's store: the same test runs on both databases."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "gateway.db")
+        store = open_store(f"sqlite:///{tmp_path}/gateway.db")
+        store.start()
+    else:
+        store = open_store(request.getfixturevalue("postgres_gateway"))
+        store.start()
+        store.write_now(_empty_tables)
+    yield store
+    store.close()
+
+
+def _make_tables(url: str) -> None:
+    store = open_store(url)
+    store.start()
+    store.write_now(migrations.migrate, store.kind)
+    store.close()
+
+
+def _empty_tables(tx) -> None:
+    for (table,) in tx.all("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+        if table != "schema_versions":
+            tx.execute(f"DELETE FROM {table}")
+
+
+@pytest.fixture
+def untouched_scene(store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Two shops, and a clock that goes right again afterwards."""
+    monkeypatch.setattr(clock, "_offset_ms", 0)
+    scene = Scene(store, tmp_path)
+    yield scene
+    scene.close()
+
+
+@pytest.fixture
+def scene(untouched_scene: Scene) -> Iterator[Scene]:
+    """The same; whatever was played on it, `gateway check` has nothing to say in the end."""
+    yield untouched_scene
+    assert check.findings(untouched_scene) == []
+
+
+@pytest.fixture
+def alice(scene: Scene) -> Shop:
+    return scene.alice
+
+
+@pytest.fixture
+def bob(scene: Scene) -> Shop:
+    return scene.bob
 
 
 @pytest.fixture(scope="session")
