@@ -160,3 +160,9 @@ def _give_peewee_psycopg() -> None:
     """What peewee does itself at import where psycopg is not hidden from it. Safe to run twice."""
     names = {"psycopg": psycopg, "TransactionStatus": TransactionStatus, "Json_pg3": Json, "Jsonb_pg3": Jsonb}
     vars(peewee).update(names)
+    peewee.Psycopg3Adapter.txn_idle = TransactionStatus.IDLE
+    peewee.Psycopg3Adapter.txn_inerror = TransactionStatus.INERROR
+    peewee.Psycopg3Adapter.txn_unknown = TransactionStatus.UNKNOWN
+    adapter = peewee.Psycopg3Adapter
+    adapter.txn_idle, adapter.txn_inerror = TransactionStatus.IDLE, TransactionStatus.INERROR
+    adapter.txn_unknown = TransactionStatus.UNKNOWN
