@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import msgspec
+
 from gateway import checkout, clock, merchants, orders, payments, refunds, settlement
 from gateway.config import Config
 from gateway.crypto import MasterKey, hash_password
@@ -139,11 +141,10 @@ class Shop:
         new = orders.check(orders.NewOrder(amount=amount, **fields))
         return json.loads(self._do(orders.create, self.owner, new, "automatic"))
 
-    def pay(self, order: dict | str | None = None, instrument: dict = UPI) -> dict:
+    def pay(self, order: dict | None = None, instrument: dict = UPI) -> dict:
         """Starts a payment of the order, or of a new one."""
-        order_id = (order or self.order())["id"] if not isinstance(order, str) else order
-        fields = instrument | {"card": payments.CardFields(**instrument["card"])} if "card" in instrument else instrument
-        draft = payments.check(payments.NewPayment(order_id=order_id, **fields))
+        new = {"order_id": (order or self.order())["id"], **instrument}
+        draft = payments.check(msgspec.convert(new, payments.NewPayment))
         return json.loads(self._do(self.scene.desk.start, self.owner, draft))
 
     def paid(self, order: dict | None = None, instrument: dict = UPI) -> dict:
@@ -170,9 +171,8 @@ class Shop:
         self.scene.work()
         return self.the_refund(refund)
 
-    def the_order(self, order: dict | str) -> dict:
-        order_id = order if isinstance(order, str) else order["id"]
-        return _plain(self._see(orders.show, self.owner, order_id))
+    def the_order(self, order: dict) -> dict:
+        return _plain(self._see(orders.show, self.owner, order["id"]))
 
     def payment(self, payment: dict) -> dict:
         return _plain(self._see(payments.show, self.owner, payment["id"]))
@@ -183,14 +183,17 @@ class Shop:
     def status(self, payment: dict) -> str:
         return self.payment(payment)["status"]
 
-    def list_orders(self, page: Page = Page(), **filters) -> dict:
-        return _plain(self._see(lambda tx: orders.list_orders(tx, self.owner, page, **filters)))
+    def list_orders(self, page: Page | None = None, **filters) -> dict:
+        return self._list(orders.list_orders, page, filters)
 
-    def list_payments(self, page: Page = Page(), **filters) -> dict:
-        return _plain(self._see(lambda tx: payments.list_payments(tx, self.owner, page, **filters)))
+    def list_payments(self, page: Page | None = None, **filters) -> dict:
+        return self._list(payments.list_payments, page, filters)
 
-    def list_refunds(self, page: Page = Page(), **filters) -> dict:
-        return _plain(self._see(lambda tx: refunds.list_refunds(tx, self.owner, page, **filters)))
+    def list_refunds(self, page: Page | None = None, **filters) -> dict:
+        return self._list(refunds.list_refunds, page, filters)
+
+    def _list(self, select, page: Page | None, filters: dict) -> dict:
+        return _plain(self._see(lambda tx: select(tx, self.owner, page or Page(), **filters)))
 
     def public(self, payment: dict, key_id: str | None = None) -> dict:
         return _plain(self._see(checkout.show_payment, payment["id"], MASTER, key_id))
@@ -226,4 +229,5 @@ def _bank(folder: Path, delay_s: float = 0, **rates) -> Simulator:
 def _add_merchant(tx, merchant_id: str, name: str) -> None:
     email = f"{merchant_id}@shop.test"
     merchants.add(tx, name=name, email=email, password_hash=PASSWORD_HASH, merchant_id=merchant_id)
-    merchants.create_key(tx, MASTER, merchant_id, "test", key_id=f"key_test_{merchant_id}", secret=f"secret {merchant_id}")
+    key = {"key_id": f"key_test_{merchant_id}", "secret": f"secret of {merchant_id}"}
+    merchants.create_key(tx, MASTER, merchant_id, "test", **key)
