@@ -145,7 +145,7 @@ class Gateway(Instance):
         """Whether database, queue and workers do their work; the reason in words where one does not."""
         return {
             "database": self.store.trouble or "healthy",
-            "queue": "healthy" if self.jobs.running else "stopped",
+            "queue": self.jobs.trouble or ("healthy" if self.jobs.running else "stopped"),
             "worker": "running" if self.jobs.running else "stopped",
         }
 

@@ -110,6 +110,7 @@ def _give_huey_redis() -> None:
     import redis
 
     huey.storage.ConnectionPool, huey.storage.Redis = redis.ConnectionPool, redis.Redis
+    huey.storage.RedisStorage.redis_client = redis.Redis
     huey.storage.ConnectionError, huey.storage.TimeoutError = redis.ConnectionError, redis.TimeoutError
 
 
@@ -128,6 +129,7 @@ class Lane:
         self.name = name
         self._huey = open_huey(f"gateway.{name}", url)
         self._rung: set[str] = set()
+        self.trouble: str | None = None
         self._tasks = {task: self._huey.task(name=task)(self._answering(task, work)) for task, work in tasks.items()}
         self._consumer = QuietConsumer(self._huey, workers=workers, periodic=False, shutdown_timeout=STOP_TIMEOUT_S)
 
@@ -154,9 +156,12 @@ class Lane:
         self._rung.add(task)
         try:
             self._tasks[task]()
-        except Exception:
+            self.trouble = None
+        except Exception as error:
             self._rung.discard(task)
-            log.exception("cannot reach the queue; the sweep will ring again")
+            if not self.trouble:
+                log.error("cannot reach the queue, and will ring again: %s", error)
+            self.trouble = f"cannot be reached: {type(error).__name__}"
 
     def doubt(self) -> None:
         """Forgets what was rung: on Redis another node may have taken the message, or a flush may have lost it."""
@@ -208,6 +213,11 @@ class Jobs:
         """Says that rows may be due. Costs nothing, never raises: the ringer's thread does the rest."""
         self._asked.add(task)
         self._bell.set()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why messages do not get through, if they do not."""
+        return next((lane.trouble for lane in self._lanes if lane.trouble), None)
 
     @property
     def running(self) -> bool:
