@@ -115,6 +115,9 @@ class Log(Section):
     level: Annotated[
         typing.Literal["debug", "info", "warning", "error"], Meta(description="the least important line to write")
     ] = "info"
+    requests: Annotated[
+        typing.Literal["none", "refused", "all"], Meta(description="which requests get a line")
+    ] = "refused"
     format: Annotated[typing.Literal["text", "json"], Meta(description="for people or for machines")] = "text"
 
 

@@ -7,6 +7,7 @@ from gateway.web import (
     account,
     bank,
     checkout,
+    demo,
     links,
     openapi,
     operations,
@@ -16,6 +17,7 @@ from gateway.web import (
     protocol,
     public,
     refunds,
+    request_log,
     routes,
     static,
     webhooks,
@@ -40,7 +42,8 @@ def create_app(gateway) -> Sanic:
     """The application around a gateway; it starts and stops the gateway with itself."""
     app = Sanic("gateway", configure_logging=False)
     app.ctx.gateway = gateway
-    protocol.install(app, page=_page)
+    protocol.install(app, page=_page, uncapped_networks=_speaking_for_many(gateway))
+    request_log.install(app, gateway.config.log.requests)
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = STOP_TIMEOUT_S
     routes.mount(app, gateway, ROUTES)
     operations.mount(app, gateway)
@@ -49,6 +52,7 @@ def create_app(gateway) -> Sanic:
     app.ctx.live = Live(app)
     checkout.mount(app, gateway, app.ctx.live)
     bank.mount(app, gateway)
+    demo.mount(app, gateway)
     app.before_server_start(_start)
     app.after_server_stop(_stop)
     return app
@@ -64,3 +68,8 @@ async def _stop(app) -> None:
 
 def _page(request: Request, refusal) -> HTTPResponse:
     return routes.json(refusal.as_json(), refusal.status)
+
+
+def _speaking_for_many(gateway) -> tuple[str, ...]:
+    """Proxies, whose single address stands for all their clients, are not held to an address's share."""
+    return (*protocol.UNCAPPED_NETWORKS, *gateway.config.server.trusted_proxies)
