@@ -103,7 +103,7 @@ CLAIM_DELIVERIES = (
     "UPDATE deliveries SET claimed_until = ?, work_attempts = work_attempts + 1 WHERE seq IN ("
     "SELECT seq FROM deliveries WHERE endpoint_id = ? AND due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?)"
     " ORDER BY due_at, seq LIMIT ? /*skip locked*/"
-    ") RETURNING id, event_id, event_type, claimed_until, retries, manual,"
+    ") RETURNING seq, id, event_id, event_type, claimed_until, retries, manual,"
     " (SELECT body FROM events WHERE events.id = deliveries.event_id)"
 )
 RELEASE_DELIVERY = "UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"

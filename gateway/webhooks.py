@@ -65,7 +65,7 @@ def claim(tx, endpoint_id: str, limit: int) -> list[Claimed]:
         return []
     now = now_ms()
     rows = tx.all(statements.CLAIM_DELIVERIES, (now + CLAIM_MS, endpoint_id, now, now, limit))
-    return [Claimed(endpoint, *row) for row in rows]
+    return [Claimed(endpoint, *row[1:]) for row in sorted(rows)]
 
 
 def release(tx, unsent: list[Claimed]) -> None:

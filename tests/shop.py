@@ -48,11 +48,13 @@ class Shop:
         return self.store.read_now(endpoints.show, self.owner, endpoint_id)
 
     def event(self, event_type: str = "payment.success") -> str:
-        return self.store.write_now(events.record, self.owner, event_type, "pay_1", "payment", b'{"id":"pay_1"}')
+        (event_id,) = self.events(event_type)
+        return event_id
 
-    def events(self, *types: str) -> None:
-        for event_type in types:
-            self.event(event_type)
+    def events(self, *types: str) -> list[str]:
+        """Each in a transaction of its own; returns their ids."""
+        shown = ("pay_1", "payment", b'{"id":"pay_1"}')
+        return self.store.write_each([(events.record, self.owner, event_type, *shown) for event_type in types])
 
     def claim(self, endpoint_id: str, limit: int = 100) -> list[webhooks.Claimed]:
         return self.store.write_now(webhooks.claim, endpoint_id, limit)
