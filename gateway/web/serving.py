@@ -1,5 +1,7 @@
 """Running the server: one process, its socket, and what is printed when it is up."""
 
+import os
+import resource
 import socket
 import sys
 
@@ -19,6 +21,7 @@ def run(gateway: Gateway) -> None:
     settings = gateway.config.server
     logs.configure(gateway.config.log.level, gateway.config.log.format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _keep_to_ourselves()
     app = create_app(gateway)
     sock = _listen(settings.host, settings.port)
     port = sock.getsockname()[1]
@@ -28,6 +31,12 @@ def run(gateway: Gateway) -> None:
         _say_hello(gateway, settings.host, port)
 
     app.run(sock=sock, single_process=True, protocol=StrictProtocol, motd=False, access_log=False, backlog=BACKLOG)
+
+
+def _keep_to_ourselves() -> None:
+    """New files belong to their owner alone, and no crash writes memory, which may hold a CVV, to the disk."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _listen(host: str, port: int) -> socket.socket:
