@@ -41,19 +41,21 @@ class Stranger:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def run(self, *arguments: str) -> str:
-        with self.start(*arguments) as process:
+    def run(self, *arguments: str, **environment: str) -> str:
+        with self.start(*arguments, **environment) as process:
             out, error = process.communicate(timeout=TIMEOUT_S)
         assert process.returncode == 0, error
         return out
 
     @contextmanager
-    def demo(self) -> Iterator[str]:
+    def demo(self, **environment: str) -> Iterator[str]:
         """The demo with a bank that needs no time; yields its URL, and stops it as a service manager would."""
         no_delay = {"GATEWAY_SIMULATOR_DELAY_MIN": "0", "GATEWAY_SIMULATOR_DELAY_MAX": "0"}
-        with self.start("serve", "--demo", "--port", "0", **no_delay) as launcher:
+        with self.start("serve", "--demo", "--port", "0", **no_delay, **environment) as launcher:
             try:
-                yield launcher.stderr.readline().split(" is listening on ")[1].split()[0]
+                hello = launcher.stderr.readline()
+                assert " is listening on " in hello, hello + launcher.stderr.read()
+                yield hello.split(" is listening on ")[1].split()[0]
             finally:
                 launcher.terminate()
                 _, error = launcher.communicate(timeout=TIMEOUT_S)
@@ -130,18 +132,26 @@ def test_it_has_every_command_of_the_sources(stranger: Stranger):
 
 
 def test_a_payment_is_taken_told_refunded_and_remembered(stranger: Stranger, shop: Shop):
-    with stranger.demo() as url:
+    play_a_payment(stranger, shop)
+
+
+def test_the_same_on_postgresql_and_redis(stranger: Stranger, shop: Shop, postgres_url: str, redis_url: str):
+    play_a_payment(stranger, shop, DATABASE_URL=postgres_url, REDIS_URL=redis_url)
+
+
+def play_a_payment(stranger: Stranger, shop: Shop, **environment: str) -> None:
+    with stranger.demo(**environment) as url:
         ask("PATCH", f"{url}/api/v1/merchant/webhook", webhook_url=shop.url)
         order = ask("POST", f"{url}/api/v1/orders", amount=50_000)
         paid = ask("POST", f"{url}/api/v1/payments", order_id=order["id"], method="upi", vpa="success@razorpay")
         assert shop.wait_for("payment.success")["payment"]["id"] == paid["id"]
         refund = ask("POST", f"{url}/api/v1/payments/{paid['id']}/refunds", amount=20_000)
         assert shop.wait_for("refund.processed")["refund"]["id"] == refund["id"]
-    with stranger.demo() as url:
+    with stranger.demo(**environment) as url:
         assert ask("GET", f"{url}/health")["status"] == "healthy"
         assert ask("GET", f"{url}/api/v1/orders/{order['id']}")["status"] == "paid"
         assert ask("GET", f"{url}/api/v1/payments/{paid['id']}")["amount_refunded"] == 20_000
-    stranger.run("check")
+    stranger.run("check", **environment)
 
 
 def test_one_that_was_killed_goes_down_at_once_and_the_next_start_tidies_up(stranger: Stranger):
