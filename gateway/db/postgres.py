@@ -57,12 +57,16 @@ class PostgresStore:
         return self._threads._work_queue.qsize()
 
     def pressure(self) -> float:
-        """How many units event loops have had written per second of late; threads of our own do not count."""
+        """How many units requests have had written per second of late; work of our own does not count."""
         return self._pace.per_second()
 
     async def write(self, work, *args):
         """Runs `work(tx, *args)` in one transaction and returns its result after the commit."""
         self._pace.count()
+        return await self.write_aside(work, *args)
+
+    async def write_aside(self, work, *args):
+        """The same for work of our own, for which nobody outside waits: it is no pressure."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.write_now, work, *args)
 
     def write_now(self, work, *args):

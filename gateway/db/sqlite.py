@@ -84,9 +84,13 @@ class SqliteStore:
 
     async def write(self, work, *args):
         """Runs `work(tx, *args)` on the writer and returns its result after the commit."""
+        self._pace.count()
+        return await self.write_aside(work, *args)
+
+    async def write_aside(self, work, *args):
+        """The same for work of our own, for which nobody outside waits: it is no pressure."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._pace.count()
         self._enqueue((work, args, future, loop))
         return await future
 
@@ -106,7 +110,7 @@ class SqliteStore:
         return [future.exception() or future.result() for future in futures]
 
     def pressure(self) -> float:
-        """How many units event loops have had written per second of late; threads of our own do not count."""
+        """How many units requests have had written per second of late; work of our own does not count."""
         return self._pace.per_second()
 
     @property

@@ -81,7 +81,7 @@ class Dispatcher:
     async def _written(self, claimed: Claimed, answer: Answer, room: int) -> list[Claimed]:
         for pause_s in (*STORE_PAUSES_S, None):
             try:
-                return await self._store.write(webhooks.settle_and_claim, claimed, answer, self._policy, room)
+                return await self._store.write_aside(webhooks.settle_and_claim, claimed, answer, self._policy, room)
             except Unavailable as refusal:
                 if pause_s is None:
                     log.error("the answer to %s is lost, it will be sent again: %s", claimed.id, refusal)
