@@ -56,7 +56,7 @@ RULES = {
         AND type = 'refund.' || CASE refunds.status WHEN 'pending' THEN 'created' ELSE refunds.status END)""",
     "card numbers kept for payments that are final": """
         SELECT payment_id FROM sealed_cards LEFT JOIN payments ON payments.id = payment_id
-        WHERE payments.id IS NULL OR payments.status IN ('success', 'failed')""",
+        WHERE payments.id IS NULL OR payments.status IN ('success', 'failed', 'cancelled')""",
     "work that nobody will ever find: open, but not due": """
         SELECT id FROM payments WHERE status IN ('pending', 'processing', 'requires_action') AND due_at IS NULL
         UNION ALL SELECT id FROM refunds WHERE status = 'pending' AND due_at IS NULL

@@ -3,7 +3,6 @@
 Nothing here talks to a bank. A request writes rows, among them the work that is due; `gateway.settlement` does it.
 """
 
-from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -171,7 +170,8 @@ class Desk:
 
     def _keep_card(self, tx, payment_id: str, card: Card) -> None:
         tx.execute(statements.INSERT_SEALED_CARD, (payment_id, self._master.seal(card.number, payment_id)))
-        tx.after_commit(partial(self._cvvs.keep, payment_id, card.cvv))
+        # Before the commit: a moment after it another thread may ask the bank, and take a missing CVV for a lost one.
+        self._cvvs.keep(payment_id, card.cvv)
 
 
 def capture(tx, owner: Owner, payment_id: str, amount: int | None) -> bytes:
@@ -219,9 +219,8 @@ def cancel(tx, owner: Owner, payment_id: str) -> bytes:
     work = {"step": None, "due_at": None} if unknown_to_bank else {"step": "void", "due_at": now_ms()}
     if not states.move(tx, "payments", payment_id, payment.status, "cancelled", **work, work_attempts=0):
         raise Conflict("The payment has just changed. Look at it again.", reason="payment_changed")
-    if unknown_to_bank:
-        tx.execute(statements.DELETE_SEALED_CARD, (payment_id,))
-    else:
+    tx.execute(statements.DELETE_SEALED_CARD, (payment_id,))
+    if not unknown_to_bank:
         tx.after_commit(bell.ring_payments)
     shown = objects.encode(objects.payment(find(tx, owner, payment_id)))
     events.record(tx, owner, "payment.cancelled", payment_id, "payment", shown)

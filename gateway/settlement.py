@@ -232,11 +232,10 @@ def _ask_again(tx, payment: PaymentRow, at_ms: int) -> None:
 def _settle_instruction(tx, payment: PaymentRow, outcome: Outcome | None) -> None:
     """A capture or void that we have decided and the bank carries out: repeated until it is done."""
     if outcome and outcome.status == "succeeded":
-        tx.execute(
+        return tx.execute(
             "UPDATE payments SET step = NULL, due_at = NULL, claimed_until = NULL WHERE id = ? AND claimed_until = ?",
             (payment.id, payment.claimed_until),
         )
-        return tx.execute(statements.DELETE_SEALED_CARD, (payment.id,))
     if outcome and outcome.status == "failed":
         log.error("the bank refused to %s %s: %s", payment.step, payment.id, outcome.error_reason)
     again_at = outcome.again_at_ms if outcome and outcome.again_at_ms else now_ms() + _backoff_ms(payment.work_attempts)

@@ -80,8 +80,11 @@ class Scene:
 
     def claim(self) -> PaymentRow:
         """The one payment on which work is due."""
-        (payment,) = self.store.write_now(settlement.claim, self.bank.name, 10)
+        (payment,) = self.claims()
         return payment
+
+    def claims(self) -> list[PaymentRow]:
+        return self.store.write_now(settlement.claim, self.bank.name, 100)
 
     def ask(self, payment: PaymentRow):
         return self.teller.ask(self.bank, payment)
