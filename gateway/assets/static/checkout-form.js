@@ -111,6 +111,11 @@ function payForm(page) {
 
   /* Wiring */
 
+  /* A complaint that appears while the button is pressed would move the button away from under the finger. */
+  let pressing = false;
+  at("pay-button").addEventListener("pointerdown", () => { pressing = true; });
+  for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { pressing = false; });
+
   function wireCard() {
     const number = at("number");
     number.addEventListener("input", () => {
@@ -126,7 +131,7 @@ function payForm(page) {
     });
     at("cvv").addEventListener("input", () => { at("cvv").value = card.digitsOf(at("cvv").value); });
     for (const id of ["number", "expiry", "cvv", "name"]) {
-      at(id).addEventListener("blur", () => { if (at(id).value) complain(id, card.problems(cardFields())[id]); });
+      at(id).addEventListener("blur", () => { if (at(id).value && !pressing) complain(id, card.problems(cardFields())[id]); });
     }
     at("cvv-help-button").addEventListener("click", (event) => {
       at("cvv-help").hidden = !at("cvv-help").hidden;

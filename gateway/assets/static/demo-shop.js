@@ -16,7 +16,7 @@
     step.querySelector(".what").textContent = what;
     if (shown) {
       step.querySelector("pre").hidden = false;
-      step.querySelector("code").textContent = JSON.stringify(shown, null, 2);
+      step.querySelector("code").textContent = JSON.stringify(shown, null, 1).replace(/\n\s*/g, " ");
     }
     steps.append(step);
     steps.lastElementChild.scrollIntoView({ block: "nearest", behavior: "smooth" });
