@@ -66,10 +66,13 @@ class Scene:
 
     def work(self) -> None:
         """Everything that is due is done."""
+        self.worker.payments()
+        self.worker.refunds()
+
+    @property
+    def worker(self) -> Worker:
         processors = {self.bank.name: self.bank}
-        worker = Worker(store=self.store, teller=self.teller, processors=processors, config=self.config)
-        worker.payments()
-        worker.refunds()
+        return Worker(store=self.store, teller=self.teller, processors=processors, config=self.config)
 
     def later(self, seconds: float) -> None:
         """The clock moves on, and what has come due is done."""

@@ -38,6 +38,7 @@ class PostgresStore:
             connect_timeout=CONNECT_TIMEOUT_S,
             options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC",
         )
+        self._opened: set = set()  # of every thread that has asked for one
         self._pace = Pace()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="postgres")
         self.trouble: str | None = None
@@ -48,8 +49,11 @@ class PostgresStore:
         self._connection()
 
     def close(self) -> None:
+        """Waits for the units of event loops, then closes every thread's connection."""
         self._threads.shutdown(wait=True)
-        self._peewee.close()
+        self._drop_connection()
+        while self._opened:
+            self._opened.pop().close()
 
     @property
     def waiting(self) -> int:
@@ -143,10 +147,12 @@ class PostgresStore:
         if self._peewee.is_closed() or not self._peewee.is_connection_usable():
             self._drop_connection()
             self._peewee.connect()
+            self._opened.add(self._peewee.connection())
         return self._peewee.connection()
 
     def _drop_connection(self) -> None:
         if not self._peewee.is_closed():
+            self._opened.discard(self._peewee.connection())
             self._peewee.close()
 
 
