@@ -4,6 +4,7 @@ Written on raw asyncio protocols, so that the client needs a fraction of the ser
 """
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -51,6 +52,11 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") 
     if body:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def encoded(body: dict) -> bytes:
+    """A JSON body."""
+    return json.dumps(body).encode()
 
 
 def run(port: int, requests: Iterable[bytes], connections: int, keep_answers: bool = False) -> Result:

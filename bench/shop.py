@@ -11,13 +11,13 @@ CONNECTIONS = 64
 
 
 def order_requests(count: int) -> Iterator[bytes]:
-    body = json.dumps({"amount": 50_000, "receipt": "bench", "notes": {"purpose": "₹ 500, measured"}}).encode()
+    body = load.encoded({"amount": 50_000, "receipt": "bench", "notes": {"purpose": "₹ 500, measured"}})
     return (load.request("POST", "/api/v1/orders", _with_key(), body) for _ in range(count))
 
 
 def payment_requests(order_ids: list[str]) -> Iterator[bytes]:
     for order_id in order_ids:
-        body = json.dumps({"order_id": order_id, "method": "upi", "vpa": "success@razorpay"}).encode()
+        body = load.encoded({"order_id": order_id, "method": "upi", "vpa": "success@razorpay"})
         yield load.request("POST", "/api/v1/payments", _with_key(), body)
 
 
