@@ -202,6 +202,10 @@ def accept(tx, token: str, name: str, password_hash: str) -> User:
     return find(tx, user_id)
 
 
+def rename(tx, user_id: str, name: str) -> None:
+    tx.execute("UPDATE users SET name = ? WHERE id = ?", (check_name(name), user_id))
+
+
 def check_email(email: str) -> str:
     email = email.strip().lower()
     if not merchants.EMAIL.fullmatch(email):

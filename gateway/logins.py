@@ -4,7 +4,7 @@ import hashlib
 
 from msgspec import Struct
 
-from gateway import accounts
+from gateway import accounts, preferences
 from gateway.clock import now_ms
 from gateway.errors import RateLimited
 from gateway.objects import Owner
@@ -41,6 +41,7 @@ class Session(Struct, frozen=True):
     seen_at: int
     confirmed_at: int
     user: accounts.User
+    time_zone: str = preferences.TIME_ZONE
 
     @property
     def owner(self) -> Owner:
@@ -112,14 +113,15 @@ def find_session(tx, token: str) -> Session | None:
     """The session of a cookie, if it is neither ended nor too old."""
     columns = ", ".join(f"s.{field}" for field in SESSION_FIELDS.split(", "))
     row = tx.one(
-        f"SELECT {columns}, {accounts.COLUMNS} FROM sessions s JOIN users u ON u.id = s.user_id"
-        " JOIN merchants m ON m.id = u.merchant_id WHERE s.id = ?",
+        f"SELECT {columns}, {accounts.COLUMNS}, p.time_zone FROM sessions s JOIN users u ON u.id = s.user_id"
+        " JOIN merchants m ON m.id = u.merchant_id LEFT JOIN merchant_preferences p ON p.merchant_id = m.id"
+        " WHERE s.id = ?",
         (accounts.row_id(token),),
     )
     if not row:
         return None
     own = len(SESSION_FIELDS.split(", "))
-    session = Session(*row[:own], accounts.User(*row[own:]))
+    session = Session(*row[:own], accounts.User(*row[own:-1]), row[-1] or preferences.TIME_ZONE)
     return session if _alive(session) else None
 
 

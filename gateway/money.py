@@ -63,6 +63,11 @@ def display(amount: int, currency: str, locale: str = "en-IN") -> str:
     return ("-" if amount < 0 else "") + _SYMBOLS.get(currency, currency + " ") + number
 
 
+def grouped(number: int, locale: str = "en-IN") -> str:
+    """`1234567` becomes `12,34,567` in an Indian locale, `1,234,567` in any other."""
+    return ("-" if number < 0 else "") + _grouped(str(abs(number)), 2 if locale.endswith("-IN") else 3)
+
+
 def _grouped(digits: str, size: int) -> str:
     """The last three digits stand together, those before them in groups of `size`."""
     head, groups = digits[:-3], [digits[-3:]]

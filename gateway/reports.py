@@ -4,14 +4,15 @@ from bisect import bisect_right
 from collections import Counter
 from typing import NamedTuple
 
-from gateway import totals
+from gateway import statements, totals
 from gateway.clock import now_ms
-from gateway.objects import Owner
+from gateway.objects import Owner, PaymentRow
 from gateway.periods import Period
 
 HEALTH_MS = 24 * 3600 * 1000
 HEALTH_ROWS_MAX = 2_000  # of the newest deliveries; a busy endpoint's last day would take too long to count
 REASONS_MAX = 6
+NEWS_MAX = 100
 
 
 class Figures(NamedTuple):
@@ -112,6 +113,30 @@ def webhook_health(tx, owner: Owner) -> Counter:
     )
     since = now_ms() - HEALTH_MS
     return Counter(status for status, created_at in newest if created_at >= since)
+
+
+def newest_payments(tx, owner: Owner, count: int) -> list[PaymentRow]:
+    rows = tx.all(
+        f"SELECT {statements.PAYMENT_COLUMNS} FROM payments WHERE merchant_id = ? AND mode = ?"
+        " ORDER BY seq DESC LIMIT ?",
+        (*owner, count),
+    )
+    return [PaymentRow(*row) for row in rows]
+
+
+def newest_event(tx, owner: Owner) -> int:
+    """The number of the owner's newest event; 0 where there is none."""
+    row = tx.one("SELECT seq FROM events WHERE merchant_id = ? AND mode = ? ORDER BY seq DESC LIMIT 1", owner)
+    return row[0] if row else 0
+
+
+def events_after(tx, owner: Owner, seq: int) -> list[tuple[int, str, str]]:
+    """Number, type and object of the owner's events after `seq`, oldest first; of very many only the newest."""
+    return tx.all(
+        "SELECT seq, type, object_id FROM (SELECT seq, type, object_id FROM events WHERE merchant_id = ? AND mode = ?"
+        " AND seq > ? ORDER BY seq DESC LIMIT ?) AS newest ORDER BY seq",
+        (*owner, seq, NEWS_MAX),
+    )
 
 
 def _figures(sums: dict) -> Figures:

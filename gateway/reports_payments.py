@@ -83,11 +83,9 @@ def _about(text: str) -> Condition:
         of_refund = "id = (SELECT payment_id FROM refunds WHERE refunds.id = ?)"
         return Condition(f"(id = ? OR order_id = ? OR {of_refund})", (text, text, text))
     if re.fullmatch(r"\d{4}", text, re.ASCII):
-        like = _like(text)
-        return Condition(f"(card_last4 = ? OR vpa LIKE ? ESCAPE '!' OR {_OF_ORDER})", (text, like, like, like))
-    like = _like(text)
+        return Condition(f"(card_last4 = ? OR vpa LIKE ? ESCAPE '!' OR {_OF_ORDER})", (text, *(like(text),) * 3))
     own = " OR ".join(f"lower({column}) LIKE ? ESCAPE '!'" for column in SEARCHED)
-    return Condition(f"({own} OR {_OF_ORDER})", (like,) * (len(SEARCHED) + 2))
+    return Condition(f"({own} OR {_OF_ORDER})", (like(text),) * (len(SEARCHED) + 2))
 
 
 _OF_ORDER = (
@@ -96,7 +94,8 @@ _OF_ORDER = (
 )
 
 
-def _like(text: str) -> str:
+def like(text: str) -> str:
+    """A pattern for `LIKE … ESCAPE '!'` that finds the words anywhere, in any case."""
     escaped = re.sub(r"([!%_])", r"!\1", text.strip().lower())
     return f"%{escaped}%"
 

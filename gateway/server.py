@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from gateway import bell, crypto, endpoints, merchants, migrations, settlement
+from gateway import api_requests, bell, crypto, endpoints, merchants, migrations, settlement
 from gateway.config import Config
 from gateway.cvv import CvvMemory
 from gateway.db import open_store
@@ -76,6 +76,7 @@ class Gateway(Instance):
         self._lock = _only_one(config.data_dir)
         self.started_at = time.time()
         self.cvvs = CvvMemory()
+        self.asked = api_requests.Log()
         self.fingerprint_key = self.master.derive("idempotency fingerprint")
         self.simulator = _simulator(config)
         self.processors: dict[str, Processor] = {self.simulator.name: self.simulator}

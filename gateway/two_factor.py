@@ -1,5 +1,6 @@
 """The second factor: codes of an authenticator app (RFC 6238), and recovery codes for when the phone is lost."""
 
+import binascii
 import hashlib
 import hmac
 import os
@@ -25,6 +26,14 @@ RECOVERY_CODES = 10
 def new_secret() -> str:
     """A secret as base32 text, as authenticator apps take it."""
     return b32encode(os.urandom(SECRET_BYTES)).decode()
+
+
+def is_secret(text: str) -> bool:
+    """Whether this is a secret of ours, on its way back from the page that showed it."""
+    try:
+        return len(b32decode(text)) == SECRET_BYTES
+    except (binascii.Error, ValueError):
+        return False
 
 
 def uri(secret: str, email: str, issuer: str) -> str:

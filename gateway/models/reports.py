@@ -27,6 +27,7 @@ class ApiRequest(Table):
     """One request to the API, without its body."""
 
     seq = BigAutoField()
+    id = TextField(unique=True)
     merchant_id = TextField()
     mode = TextField()
     key_id = TextField(null=True)
@@ -35,7 +36,6 @@ class ApiRequest(Table):
     status = IntegerField()
     error_code = TextField(null=True)
     duration_ms = IntegerField()
-    request_id = TextField()
     address = TextField()
     created_at = BigIntegerField(index=True)
 

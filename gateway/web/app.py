@@ -7,6 +7,7 @@ from gateway.web import (
     account,
     bank,
     checkout,
+    dashboard,
     demo,
     links,
     openapi,
@@ -20,6 +21,7 @@ from gateway.web import (
     request_log,
     routes,
     static,
+    upkeep,
     webhooks,
 )  # fmt: skip
 from gateway.web.live import Live
@@ -53,6 +55,8 @@ def create_app(gateway) -> Sanic:
     checkout.mount(app, gateway, app.ctx.live)
     bank.mount(app, gateway)
     demo.mount(app, gateway)
+    dashboard.mount(app, gateway)
+    upkeep.install(app, gateway)
     app.before_server_start(_start)
     app.after_server_stop(_stop)
     return app

@@ -8,6 +8,7 @@ that is `async` answers by itself.
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -16,7 +17,8 @@ from sanic.response import HTTPResponse
 
 from gateway import idempotency, objects
 from gateway.objects import Owner
-from gateway.web import door
+from gateway.web import asked, door
+from gateway.web.problems import as_refusal
 
 API = "/api/v1"
 JSON = "application/json"
@@ -80,7 +82,19 @@ def _served(gateway, route: Route) -> Callable:
     run = _write if route.method in ("POST", "PATCH", "DELETE", "PUT") else _read
 
     async def serve(request: Request, **path) -> HTTPResponse:
+        began_at = monotonic()
         owner, key_id = await _admitted(gateway, route, request)
+        if owner is None:
+            return await answered(request, path, owner, key_id)
+        try:
+            answer = await answered(request, path, owner, key_id)
+        except Exception as problem:
+            asked.note(gateway, request, owner, key_id, began_at, as_refusal(problem))
+            raise
+        asked.note(gateway, request, owner, key_id, began_at, answer)
+        return answer
+
+    async def answered(request: Request, path: dict, owner: Owner | None, key_id: str | None) -> HTTPResponse:
         document = _document(request, route)
         body = msgspec.convert(document, route.body) if route.body else None
         query = door.query(request, route.query)
