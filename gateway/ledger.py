@@ -32,14 +32,14 @@ def refund_failed(tx, owner: Owner, refund_id: str, amount: int, currency: str) 
 def balances(tx, owner: Owner) -> list[dict]:
     """Per currency: `available` to the merchant and `refunding`, both positive, in minor units."""
     rows = tx.all(
-        "SELECT currency, account, CAST(sum(amount) AS BIGINT) FROM ledger_entries"
+        f"SELECT currency, account, {statements.wide_sum('amount')} FROM ledger_entries"
         " WHERE merchant_id = ? AND mode = ? AND account IN (?, ?) GROUP BY currency, account ORDER BY currency",
         (*owner, MERCHANT, REFUNDS),
     )
     found: dict[str, dict] = {}
-    for currency, account, total in rows:
+    for currency, account, *total in rows:
         balance = found.setdefault(currency, {"currency": currency, "available": 0, "refunding": 0})
-        balance["available" if account == MERCHANT else "refunding"] = -total
+        balance["available" if account == MERCHANT else "refunding"] = -statements.join_sum(*total)
     return list(found.values())
 
 

@@ -160,6 +160,19 @@ COUNT_HIT = "UPDATE idempotency_keys SET hits = hits + 1 WHERE scope = ? AND key
 COUNT_CONFLICT = "UPDATE idempotency_keys SET conflicts = conflicts + 1 WHERE scope = ? AND key = ?"
 
 
+SUM_UNIT = 2**32
+
+
+def wide_sum(column: str) -> str:
+    """Two columns, high and low: a thousand of the largest amounts together do not fit into 64 bits."""
+    return f"CAST(sum({column} / {SUM_UNIT}) AS BIGINT), CAST(sum({column} % {SUM_UNIT}) AS BIGINT)"
+
+
+def join_sum(high: int, low: int) -> int:
+    """The sum out of what `wide_sum` selects."""
+    return high * SUM_UNIT + low
+
+
 @lru_cache(maxsize=128)
 def move(table: str, columns: tuple[str, ...], held: bool) -> str:
     """The compare and swap of a status: changes nothing unless the row still has the status it is moved from."""
