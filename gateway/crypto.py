@@ -63,7 +63,7 @@ class MasterKey:
             raise SealBroken("sealed under another master key")
         try:
             return Secret(self._cipher.decrypt(nonce, sealed[KEY_ID_BYTES + NONCE_BYTES :], row.encode()).decode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise SealBroken("altered, or sealed for another row") from None
 
     def derive(self, purpose: str) -> bytes:
