@@ -88,11 +88,13 @@ class Teller:
 
     def _expire(self, processor: Processor, payment: PaymentRow) -> Outcome:
         """The time for the customer's confirmation is over, unless it has just arrived."""
-        outcome = processor.inquire(payment.id)
-        if outcome and outcome.status == "requires_action" and now_ms() >= (payment.action_expires_at or 0):
-            processor.void(payment.id)
+        known = processor.inquire(payment.id)
+        if known is None:
             return EXPIRED
-        return outcome or EXPIRED
+        if known.status != "requires_action" or now_ms() < (payment.action_expires_at or 0):
+            return known
+        withdrawn = processor.void(payment.id).status != "failed"
+        return EXPIRED if withdrawn else processor.inquire(payment.id)
 
     def _capture(self, processor: Processor, payment: PaymentRow) -> Outcome:
         return processor.capture(payment.id, payment.amount_captured)

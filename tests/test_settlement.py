@@ -320,6 +320,16 @@ def test_an_answer_in_the_last_moment_counts(scene: Scene, alice: Shop):
     assert alice.status(payment) == "success"
 
 
+def test_an_answer_between_two_questions_counts_too(scene: Scene, alice: Shop, monkeypatch):
+    """The bank says that it still waits for the customer, and before it hears of the withdrawal it has an answer."""
+    payment = alice.paid(instrument=card(THREE_D_SECURE))
+    void = scene.bank.void
+    monkeypatch.setattr(scene.bank, "void", lambda key: scene.bank.answer_challenge(key, "approved") and void(key))
+    scene.later(901)
+    assert alice.status(payment) == "success"
+    assert scene.charges()[payment["id"]] == ("succeeded", payment["amount"], 0)
+
+
 def test_a_challenge_survives_a_crash(scene: Scene, alice: Shop):
     payment = alice.paid(instrument=card(THREE_D_SECURE))
     scene.restart()
