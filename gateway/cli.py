@@ -1,14 +1,17 @@
 """The commands: parse, call, print, and an exit code."""
 
+import contextlib
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from gateway import __version__, config, merchants, server
+from gateway import __version__, config, events, merchants, server, webhooks
 from gateway.errors import GatewayError
+from gateway.objects import Owner
 from gateway.server import CannotStart, Instance
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -115,6 +118,48 @@ def openapi() -> None:
     from gateway.web.openapi import document
 
     click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--port", type=click.IntRange(0, 65_535), default=3000, show_default=True, help="Port to listen on.")
+@click.option("--secret", "given", multiple=True, help="Secret to check with (default: those of all endpoints).")
+@click.option("--status", type=click.IntRange(200, 599), default=200, show_default=True, help="What to answer with.")
+def listen(config_file, data_dir, port, given, status) -> None:
+    """Print the webhooks that arrive on this machine, and whether their signatures are right."""
+    from gateway import endpoints
+    from gateway.listen import Listener
+
+    with contextlib.ExitStack() as stack:
+        secrets = partial(list, given)
+        if not given:
+            instance = stack.enter_context(_instance(config_file, data_dir))
+            secrets = partial(instance.store.read_now, endpoints.all_secrets, instance.master)
+        listener = stack.enter_context(Listener(port, secrets=secrets, say=click.echo, status=status))
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        click.echo(f"Listening on {listener.url}. Set it as a webhook URL; Ctrl-C ends it.")
+        listener.serve_forever()
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--merchant", "merchant_id", default=merchants.DEMO_MERCHANT_ID, help="Its id or e-mail address.")
+@click.argument("event", type=click.Choice(events.TYPES))
+def trigger(config_file, data_dir, merchant_id, event) -> None:
+    """Send a made-up event to the merchant's test endpoints, as if it had happened."""
+    from gateway.jobs.trigger import trigger
+
+    with _instance(config_file, data_dir) as instance:
+        owner = Owner(_merchant_id(instance, merchant_id), "test")
+        told = trigger(instance.store, instance.master, instance.config, owner, event)
+    if not told:
+        raise CannotStart(f"no test endpoint of {merchant_id} listens to {event}")
+    for url, answer in told:
+        outcome = answer.status or f"{answer.error} ({answer.detail})"
+        click.echo(f"{event} to {url}: {outcome} after {answer.duration_ms} ms")
+    sys.exit(0 if all(webhooks.is_success(each.answer.status) for each in told) else 1)
 
 
 @main.group()

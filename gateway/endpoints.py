@@ -59,6 +59,22 @@ def list_endpoints(tx, owner: Owner, page: lists.Page) -> dict:
     return lists.select(tx, "webhook_endpoints", columns, owner, page, present, EndpointRow, objects.endpoint)
 
 
+def listening(tx, owner: Owner, event_type: str) -> list[EndpointRow]:
+    """The endpoints to which an event of this type would go."""
+    rows = [EndpointRow(*row) for row in tx.all(f"{_ALL_OF_OWNER} AND deleted_at IS NULL ORDER BY seq", owner)]
+    return [row for row in rows if row.is_open and events.listens(row.events, event_type)]
+
+
+def all_secrets(tx, master: MasterKey) -> list[Secret]:
+    """Every secret that may sign a webhook of this gateway at the moment; for its operator alone."""
+    rows = tx.all(f"SELECT {statements.ENDPOINT_COLUMNS} FROM webhook_endpoints WHERE deleted_at IS NULL")
+    pairs = [secrets(EndpointRow(*row), master, now_ms()) for row in rows]
+    return [secret for pair in pairs for secret in pair if secret]
+
+
+_ALL_OF_OWNER = f"SELECT {statements.ENDPOINT_COLUMNS} FROM webhook_endpoints WHERE merchant_id = ? AND mode = ?"
+
+
 def edit(tx, owner: Owner, endpoint_id: str, changes: objects.EndpointChanges) -> objects.Endpoint:
     """Changes what is given; enabling forgets earlier failures, disabling keeps what is waiting as `skipped`.
 

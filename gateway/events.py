@@ -64,20 +64,23 @@ def record_for(
 
 
 def _write(tx, owner: Owner, event_types, object_id: str, noun: str, shown: bytes, now: int) -> list[str]:
-    """The bodies are built here, once: every attempt sends these bytes, and JavaScript's
-    `JSON.stringify(JSON.parse(body))` gives them back.
-    """
     event_ids, values = [], []
     for event_type in event_types:
         event_id = new_id("evt")
-        body = b'{"id":"%b","event":"%b","timestamp":%d,"data":{"%b":%b}}' % (
-            event_id.encode(), event_type.encode(), now // 1000, noun.encode(), shown,
-        )  # fmt: skip
         event_ids.append(event_id)
-        values += (event_id, *owner, event_type, object_id, body, now)
+        values += (event_id, *owner, event_type, object_id, body(event_id, event_type, now, noun, shown), now)
         watch.changed(tx, ":".join(owner), (event_type, object_id))
     tx.execute(statements.insert_events(len(event_ids)), values)
     return event_ids
+
+
+def body(event_id: str, event_type: str, at_ms: int, noun: str, shown: bytes) -> bytes:
+    """What receivers get. It is built once: every attempt sends these bytes, and JavaScript's
+    `JSON.stringify(JSON.parse(body))` gives them back.
+    """
+    return b'{"id":"%b","event":"%b","timestamp":%d,"data":{"%b":%b}}' % (
+        event_id.encode(), event_type.encode(), at_ms // 1000, noun.encode(), shown,
+    )  # fmt: skip
 
 
 def _deliver(tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, *, due: bool, now: int) -> str:
