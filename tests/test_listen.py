@@ -104,7 +104,8 @@ def test_an_event_that_was_triggered_is_recorded_nowhere(data):
         run("trigger", "payment.captured", "--data", str(folder))
     store = open_store(Config(data_dir=folder).database_url)
     store.start()
-    counts = store.read_now(lambda tx: tx.one("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM deliveries)"))
+    counting = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM deliveries)"
+    counts = store.read_now(lambda tx: tx.one(counting))
     store.close()
     assert tuple(counts) == (0, 0)
 
