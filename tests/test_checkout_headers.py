@@ -1,0 +1,87 @@
+"""What every page of the checkout is sent with, and which scripts run on it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from gateway.web import pages
+from gateway.web.checkout import SDK
+from tests.counter import Gateway, fetch, part, pay_by_card
+from tests.services import ROOT
+
+HTML = {"Accept": "text/html"}
+SCRIPT = re.compile(r'<script src="/static/([\w.-]+\.js)\?v=\w+" integrity="([^"]+)" defer></script>')
+LISTED = re.compile(r"^\| `([\w.-]+\.js)` \| `(sha384-[^`]+)` \|", re.MULTILINE)
+SDK_BYTES_MAX = 8 * 1024
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), SIMULATOR_DELAY_MIN=0, SIMULATOR_DELAY_MAX=0)
+    yield gateway
+    gateway.close()
+
+
+PAGES = ["/checkout?order_id={order}", "/success?payment_id={payment}", "/checkout", "/bank/3ds/{challenged}"]
+
+
+@pytest.fixture(scope="module")
+def address(gateway):
+    """Fills in ids that exist."""
+    order, challenged = gateway.order(), gateway.order()
+    payment = gateway.ask(gateway.alice, "/payments", {"order_id": order, "method": "upi", "vpa": "success@razorpay"})
+    card = {"number": "4000002760003184", "expiry_month": 12, "expiry_year": 2030, "cvv": "123", "holder_name": "A"}
+    waiting = gateway.ask(gateway.alice, "/payments", {"order_id": challenged, "method": "card", "card": card})
+    named = {"order": order, "payment": payment["id"], "challenged": waiting["id"]}
+    return lambda path: gateway.url + path.format(**named)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_forbids_what_is_inline_and_what_is_foreign(address, path):
+    _, text, headers = fetch(address(path), headers=HTML)
+    policy = dict(directive.split(" ", 1) for directive in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["base-uri"] == policy["object-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"
+    assert headers["cache-control"] == "no-store"
+    for forbidden in ("<style", " style=", " onclick=", " onload=", "javascript:", "http://", "https://", "<script>"):
+        assert forbidden not in text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_violates_its_own_policy(page, address, path):
+    violations = []
+    page.on("console", lambda message: violations.append(message.text) if "Content Security" in message.text else None)
+    page.goto(address(path), wait_until="networkidle")
+    assert violations == []
+
+
+def test_card_fields_leave_the_page_in_one_request_alone(page, gateway):
+    sent = []
+    page.on("request", lambda request: sent.append((request.url, request.post_data or "")))
+    page.goto(gateway.checkout(gateway.order()))
+    pay_by_card(page)
+    expect(part(page, "success-state")).to_be_visible()
+    carrying = [url for url, body in sent if "4242424242424242" in url + body]
+    assert carrying == [f"{gateway.url}/api/v1/payments/public"]
+
+
+def test_every_script_on_the_page_is_in_the_inventory_with_its_hash(gateway):
+    """PCI DSS 6.4.3 and 11.6.1: docs/checkout.md lists what runs on the payment page, and this is what is served."""
+    listed = dict(LISTED.findall((ROOT / "docs" / "checkout.md").read_text("utf-8")))
+    _, text, _ = fetch(gateway.checkout(gateway.order()))
+    served = dict(SCRIPT.findall(text))
+    assert text.count("<script") == len(served) > 0
+    assert listed == served | {SDK: pages.static().integrity(SDK)}
+
+
+def test_the_sdk_may_be_pinned_by_its_hash_from_any_origin(gateway):
+    for path in ("/checkout.js", f"/{SDK}"):
+        status, text, headers = fetch(gateway.url + path)
+        assert (status, text.encode()) == (200, pages.static().files[SDK].body)
+        assert headers["access-control-allow-origin"] == "*"
+        assert headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+def test_the_sdk_is_small():
+    assert len(pages.static().files[SDK].compressed) <= SDK_BYTES_MAX
