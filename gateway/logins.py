@@ -121,14 +121,14 @@ def find_session(tx, token: str) -> Session | None:
     if not row:
         return None
     own = len(SESSION_FIELDS.split(", "))
-    session = Session(*row[:own], accounts.User(*row[own:-1]), row[-1] or preferences.TIME_ZONE)
+    session = Session(*row[:own], user=accounts.User(*row[own:-1]), time_zone=row[-1] or preferences.TIME_ZONE)
     return session if _alive(session) else None
 
 
 def sessions_of(tx, user_id: str) -> list[Session]:
     user = accounts.find(tx, user_id)
     rows = tx.all(f"SELECT {SESSION_FIELDS} FROM sessions WHERE user_id = ? ORDER BY seen_at DESC", (user_id,))
-    return [session for session in (Session(*row, user) for row in rows) if _alive(session)]
+    return [session for session in (Session(*row, user=user) for row in rows) if _alive(session)]
 
 
 def seen(tx, session: Session) -> None:

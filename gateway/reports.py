@@ -18,7 +18,7 @@ NEWS_MAX = 100
 class Figures(NamedTuple):
     """What a period came to, in one currency."""
 
-    count: int = 0
+    started: int = 0
     succeeded: int = 0
     failed: int = 0
     captured: int = 0
@@ -144,7 +144,7 @@ def _figures(sums: dict) -> Figures:
         return sums.get(what, (0, 0))
 
     return Figures(
-        count=of(totals.CREATED)[0],
+        started=of(totals.CREATED)[0],
         succeeded=of(totals.SUCCEEDED)[0],
         failed=of(totals.FAILED)[0],
         captured=of(totals.CAPTURED)[0],

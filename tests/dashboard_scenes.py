@@ -2,10 +2,9 @@
 
 import msgspec
 
-from gateway import crypto, merchants, migrations, orders, payments, refunds, settlement
+from gateway import crypto, merchants, orders, payments, refunds, settlement
 from gateway.crypto import MasterKey
 from gateway.cvv import CvvMemory
-from gateway.db import open_store
 from gateway.orders import NewOrder
 from gateway.payments import Desk
 from gateway.processors import Outcome
@@ -69,15 +68,11 @@ def _id(shown) -> str:
     return msgspec.json.decode(shown)["id"] if isinstance(shown, bytes) else shown.id
 
 
-def open_shops(url: str):
-    """A new store with two shops that know nothing of each other."""
-    store = open_store(url)
-    store.start()
-    store.write_now(migrations.migrate, store.kind)
+def open_shops(store) -> None:
+    """Two shops that know nothing of each other."""
     for name in ("alice", "bob"):
         store.write_now(
             lambda tx, name=name: merchants.add(
                 tx, name=name.title(), email=f"{name}@shop.test", password_hash=HASH, merchant_id=name
             )
         )
-    return store

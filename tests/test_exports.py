@@ -13,10 +13,9 @@ from tests.dashboard_scenes import Shop, open_shops
 
 
 @pytest.fixture
-def alice(tmp_path):
-    store = open_shops(f"sqlite:///{tmp_path / 'gateway.db'}")
-    yield Shop(store, "alice")
-    store.close()
+def alice(store):
+    open_shops(store)
+    return Shop(store, "alice")
 
 
 def exported(shop, export) -> list[dict]:

@@ -71,6 +71,9 @@ async def _stop(app) -> None:
 
 
 def _page(request: Request, refusal) -> HTTPResponse:
+    """A refusal outside the API: a page for browsers, JSON for everybody else."""
+    if "text/html" in request.headers.get("accept", ""):
+        return dashboard.problem_page(request, refusal)
     return routes.json(refusal.as_json(), refusal.status)
 
 

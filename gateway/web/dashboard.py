@@ -20,6 +20,7 @@ from gateway.web import (
     dashboard_settings,
     dashboard_team,
     dashboard_webhooks,
+    downloads,
     pages,
     sessions,
 )
@@ -53,6 +54,10 @@ def _post(path: str, handler: Handler, needs: str, again: Handler | None = None)
     return Route("POST", path, handler, needs, again)
 
 
+def _exports(path: str, handler: Handler) -> tuple[Route, ...]:
+    return tuple(_get(f"{path}/export.{kind}", handler) for kind in downloads.KINDS)
+
+
 home, entry, paid, ordered = dashboard_home, dashboard_login, dashboard_payments, dashboard_orders
 hooks, dev, docs = dashboard_webhooks, dashboard_developers, dashboard_docs
 settings, account, team = dashboard_settings, dashboard_account, dashboard_team
@@ -70,7 +75,7 @@ ROUTES = (
     _post("/mode", home.switch_mode, "view"),
     _post("/appearance", home.appearance, "nobody"),
     _get("/transactions", paid.transactions),
-    _get("/transactions/export.<kind>", paid.export),
+    *_exports("/transactions", paid.export),
     _get("/transactions/<payment_id>", paid.payment),
     _post("/transactions/<payment_id>/capture", paid.capture, "operate", paid.payment),
     _post("/transactions/<payment_id>/cancel", paid.cancel, "operate", paid.payment),
@@ -78,11 +83,11 @@ ROUTES = (
     _get("/orders", ordered.orders_page),
     _get("/orders/new", ordered.new_order, "operate"),
     _post("/orders/new", ordered.create_order, "operate", ordered.new_order),
-    _get("/orders/export.<kind>", ordered.export_orders),
+    *_exports("/orders", ordered.export_orders),
     _get("/orders/<order_id>", ordered.order),
     _get("/orders/<order_id>/qr.svg", ordered.order_qr),
     _get("/refunds", ordered.refunds_page),
-    _get("/refunds/export.<kind>", ordered.export_refunds),
+    *_exports("/refunds", ordered.export_refunds),
     _get("/links", ordered.links_page),
     _post("/links", ordered.create_link, "operate", ordered.links_page),
     _post("/links/<link_id>/cancel", ordered.cancel_link, "operate", ordered.links_page),

@@ -1,6 +1,7 @@
 """What a form or a query may say: amounts, days, choices, each checked and named when it is wrong."""
 
 import re
+from typing import Any
 
 from gateway import money, periods
 from gateway.errors import BadRequest, NotFound
@@ -31,7 +32,7 @@ def plain(amount: int, currency: str) -> str:
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
-def one_of(text: str, choices, field: str) -> str | None:
+def one_of(text: str, choices, field: str) -> Any:
     """One of the choices, None for nothing; raises BadRequest."""
     if text and text not in choices:
         raise BadRequest(f"{field} is one of: {', '.join(choices)}.", field=field)
