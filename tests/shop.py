@@ -1,24 +1,15 @@
 """A merchant with webhook endpoints on a real store: what tests of the webhook engine are played on."""
 
-from gateway import deliveries, delivery_objects, endpoints, events, lists, migrations, webhooks
+from gateway import deliveries, delivery_objects, endpoints, events, lists, webhooks
 from gateway import webhook_objects as objects
 from gateway.config import Webhooks
 from gateway.crypto import MasterKey
-from gateway.db import open_store
 from gateway.jobs.sender import Answer
 from gateway.objects import Owner
 
 ALICE = Owner("550e8400-e29b-41d4-a716-446655440000", "test")
 BOB = Owner("650e8400-e29b-41d4-a716-446655440000", "test")
 DAY_S = 86_400
-
-
-def open_migrated(url: str):
-    """A started store with an up-to-date schema."""
-    store = open_store(url)
-    store.start()
-    store.write_now(migrations.migrate, store.kind)
-    return store
 
 
 def answer(status: int | None = 200, *, error: str | None = None, retry_after: str | None = None, body=b"ok") -> Answer:

@@ -6,20 +6,12 @@ import pytest
 from gateway import clock, deliveries, endpoints, lists, webhooks
 from gateway.db import Transaction
 from gateway.errors import Conflict, NotFound
-from tests.shop import ALICE, BOB, DAY_S, Shop, answer, open_migrated
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(clock, "_offset_ms", 0)
-    sqlite = request.param == "sqlite"
-    store = open_migrated(f"sqlite:///{tmp_path}/gateway.db" if sqlite else request.getfixturevalue("postgres_url"))
-    yield store
-    store.close()
+from tests.shop import ALICE, BOB, DAY_S, Shop, answer
 
 
 @pytest.fixture
-def shop(store) -> Shop:
+def shop(store, monkeypatch) -> Shop:
+    monkeypatch.setattr(clock, "_offset_ms", 0)
     return Shop(store, retry_seconds=(60.0,))
 
 

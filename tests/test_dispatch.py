@@ -14,19 +14,12 @@ from gateway.jobs.sender import Sender
 from tests import receivers
 from tests.post_office import Diary, header, post_office, status, wait_until
 from tests.receivers import OK, Receiver
-from tests.shop import Shop, open_migrated
+from tests.shop import Shop
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def shop(store, monkeypatch) -> Shop:
     monkeypatch.setattr(clock, "_offset_ms", 0)
-    store = open_migrated(f"sqlite:///{tmp_path}/gateway.db")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def shop(store) -> Shop:
     return Shop(store, retry_seconds=(0.1, 0.1, 0.1), timeout=5.0)
 
 

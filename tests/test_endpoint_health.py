@@ -3,17 +3,15 @@
 import pytest
 
 from gateway import clock
-from tests.shop import DAY_S, Shop, answer, open_migrated
+from tests.shop import DAY_S, Shop, answer
 
 HOUR_S = 3_600
 
 
 @pytest.fixture
-def shop(tmp_path, monkeypatch):
+def shop(store, monkeypatch) -> Shop:
     monkeypatch.setattr(clock, "_offset_ms", 0)
-    store = open_migrated(f"sqlite:///{tmp_path}/gateway.db")
-    yield Shop(store)
-    store.close()
+    return Shop(store)
 
 
 @pytest.fixture

@@ -7,19 +7,16 @@ from gateway import clock, endpoints, lists, merchants, signatures
 from gateway import webhook_objects as objects
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.objects import Owner
-from tests.shop import ALICE, BOB, Shop, open_migrated
+from tests.shop import ALICE, BOB, Shop
 
 LIVE = Owner(ALICE.merchant_id, "live")
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request, tmp_path, monkeypatch):
+@pytest.fixture
+def shop(store, monkeypatch) -> Shop:
     monkeypatch.setattr(clock, "_offset_ms", 0)
-    sqlite = request.param == "sqlite"
-    store = open_migrated(f"sqlite:///{tmp_path}/gateway.db" if sqlite else request.getfixturevalue("postgres_url"))
-    yield Shop(store)
-    store.close()
+    return Shop(store)
 
 
 def rotate(shop, endpoint_id, secret=None, overlap_ms=24 * HOUR_MS):

@@ -13,7 +13,10 @@ from tests import receivers
 from tests.post_office import post_office, wait_until
 from tests.receivers import Receiver
 from tests.services import run_node
-from tests.shop import ALICE, DAY_S, Shop, open_migrated
+from tests.shop import ALICE, DAY_S, Shop
+
+# What leaves the gateway does not depend on the database.
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 OLD_STYLE, OWN = "whsec_test_abc123", "the-shop-s-own-secret"
 SHOWN = '{"id":"pay_1","notes":{"1":"₹","a":"\\"q\\" 😀 \u2028 <&>","नाम":"राम"}}'.encode()
@@ -36,11 +39,9 @@ console.log(JSON.stringify(cases.map(({ secret, headers, body }) => ({
 
 
 @pytest.fixture
-def shop(tmp_path, monkeypatch):
+def shop(store, monkeypatch) -> Shop:
     monkeypatch.setattr(clock, "_offset_ms", 0)
-    store = open_migrated(f"sqlite:///{tmp_path}/gateway.db")
-    yield Shop(store)
-    store.close()
+    return Shop(store)
 
 
 def parsed(request: bytes) -> tuple[dict[str, str], str]:

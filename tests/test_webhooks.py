@@ -4,23 +4,15 @@ import msgspec
 import pytest
 
 from gateway import clock, settlement, webhooks
-from tests.shop import ALICE, Shop, answer, open_migrated
+from tests.shop import ALICE, Shop, answer
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 CLAIM_S = webhooks.CLAIM_MS / 1000
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(clock, "_offset_ms", 0)
-    sqlite = request.param == "sqlite"
-    store = open_migrated(f"sqlite:///{tmp_path}/gateway.db" if sqlite else request.getfixturevalue("postgres_url"))
-    yield store
-    store.close()
-
-
 @pytest.fixture
-def shop(store) -> Shop:
+def shop(store, monkeypatch) -> Shop:
+    monkeypatch.setattr(clock, "_offset_ms", 0)
     return Shop(store)
 
 
