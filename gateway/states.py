@@ -39,9 +39,3 @@ def remember(tx, object_id: str, source: str | None, target: str, at_ms: int) ->
     """Appends one line to the object's history."""
     tx.execute(statements.INSERT_STATUS_CHANGE, (object_id, source, target, at_ms))
     watch.changed(tx, object_id, target)
-
-
-def is_path(table: str, statuses: list[str]) -> bool:
-    """Whether a history, oldest first, is a path through the table of moves."""
-    steps = zip([None, *statuses], statuses, strict=False)
-    return all(target in MOVES[table].get(source, ()) for source, target in steps)

@@ -78,7 +78,7 @@ def _empty_tables(tx) -> None:
 
 
 @pytest.fixture
-def untouched_scene(store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene_to_break(store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """Two shops, and a clock that goes right again afterwards."""
     monkeypatch.setattr(clock, "_offset_ms", 0)
     scene = Scene(store, tmp_path)
@@ -87,10 +87,10 @@ def untouched_scene(store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def scene(untouched_scene: Scene) -> Iterator[Scene]:
+def scene(scene_to_break: Scene) -> Iterator[Scene]:
     """The same; whatever was played on it, `gateway check` has nothing to say in the end."""
-    yield untouched_scene
-    assert check.findings(untouched_scene) == []
+    yield scene_to_break
+    assert check.findings(scene_to_break) == []
 
 
 @pytest.fixture

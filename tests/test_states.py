@@ -80,19 +80,3 @@ def test_a_move_under_a_lost_claim_does_not_happen(scene: Scene, moved):
 def test_a_move_that_does_not_exist_is_a_mistake_of_ours(moved, source, target):
     with pytest.raises(AssertionError, match=f"{source} never becomes {target}"):
         moved(source, target)
-
-
-@pytest.mark.parametrize(
-    ("history", "possible"),
-    [
-        (["pending"], True),
-        (["pending", "processing", "requires_action", "success"], True),
-        (["pending", "processing", "success", "cancelled"], True),
-        (["processing"], False),
-        (["pending", "success"], False),
-        (["pending", "failed", "pending"], False),
-        (["pending", "processing", "failed", "success"], False),
-    ],
-)
-def test_a_history_is_a_path(history, possible):
-    assert states.is_path("payments", history) == possible
