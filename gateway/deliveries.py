@@ -101,7 +101,7 @@ def recover(tx, endpoint: EndpointRow, since_ms: int, status: str | None) -> obj
             after_seq=after_seq,
             created_at=now_ms(),
         ).execute()
-    return objects.Recovered(endpoint.id, count, f"{count} webhooks will be sent again")
+    return objects.Recovered(endpoint.id, count, f"{count} {'webhook' if count == 1 else 'webhooks'} will be sent again")
 
 
 def recover_some(tx) -> bool:
