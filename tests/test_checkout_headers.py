@@ -5,10 +5,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from gateway import signatures
 from gateway.web import pages
 from gateway.web.checkout import SDK
 from tests.counter import Gateway, fetch, part, pay_by_card
-from tests.services import ROOT
+from tests.services import ROOT, run_node
 
 HTML = {"Accept": "text/html"}
 SCRIPT = re.compile(r'<script src="/static/([\w.-]+\.js)\?v=\w+" integrity="([^"]+)" defer></script>')
@@ -85,3 +86,27 @@ def test_the_sdk_may_be_pinned_by_its_hash_from_any_origin(gateway):
 
 def test_the_sdk_is_small():
     assert len(pages.static().files[SDK].compressed) <= SDK_BYTES_MAX
+
+
+SIGNED = ("order_1", "pay_1")
+
+
+def example(language: str) -> str:
+    """The code of that language in docs/checkout.md which checks a signature."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "checkout.md").read_text("utf-8"), re.DOTALL)
+    return next(block for block in blocks if "hmac" in block.lower())
+
+
+def test_the_documented_check_of_a_signature_works_in_python():
+    names = {"API_SECRET": "secret_test_1"}
+    exec(example("python"), names)
+    genuine = signatures.checkout_signature("secret_test_1", *SIGNED)
+    assert names["is_genuine"](*SIGNED, genuine)
+    assert not names["is_genuine"]("order_2", "pay_1", genuine)
+
+
+def test_the_documented_check_of_a_signature_works_in_node():
+    genuine = signatures.checkout_signature("secret_test_1", *SIGNED)
+    given = [[*SIGNED, genuine], ["order_2", "pay_1", genuine], [*SIGNED, "00"]]
+    asked = f"console.log(JSON.stringify({given}.map((given) => isGenuine(...given))))"
+    assert run_node(f'const API_SECRET = "secret_test_1";{example("js")}{asked}').strip() == "[true,false,false]"

@@ -3,20 +3,9 @@
 import pytest
 
 from gateway import merchant_settings
-from gateway.db import open_store
 from gateway.errors import BadRequest
-from gateway.migrations import migrate
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = open_store(f"sqlite:///{tmp_path / 'gateway.db'}")
-    store.start()
-    store.write_now(migrate, store.kind)
-    yield store
-    store.close()
 
 
 def change(store, **chosen):
