@@ -106,13 +106,7 @@ class PostgresStore:
         return []
 
     def _transact(self, begin: str, work, args):
-        try:
-            connection = self._connection()
-            connection.execute(begin)
-        except psycopg.OperationalError as error:
-            self._drop_connection()
-            self.trouble = _first_line(error)
-            raise StorageFailed(error) from error
+        connection = self._begin(begin)
         tx = Transaction(lambda sql, params=(): connection.execute(_numbered(sql), params))
         try:
             result = work(tx, *args)
@@ -124,6 +118,24 @@ class PostgresStore:
         for call in dict.fromkeys(tx.after):
             call()
         return result
+
+    def _begin(self, begin: str):
+        """A connection in a transaction. One that broke while it was idle is replaced: nothing was asked of it yet."""
+        try:
+            return self._begun(begin)
+        except psycopg.OperationalError:
+            self._drop_connection()
+        try:
+            return self._begun(begin)
+        except psycopg.OperationalError as error:
+            self._drop_connection()
+            self.trouble = _first_line(error)
+            raise StorageFailed(error) from error
+
+    def _begun(self, begin: str):
+        connection = self._connection()
+        connection.execute(begin)
+        return connection
 
     def _explained(self, error: BaseException) -> BaseException:
         cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error

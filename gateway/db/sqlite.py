@@ -10,21 +10,26 @@ from pathlib import Path
 
 from peewee import SqliteDatabase
 
-try:
-    from pysqlite3 import dbapi2 as sqlite3
-except ImportError:
-    import sqlite3
-
-from gateway.db import Pace, StorageBusy, StorageFailed, Transaction, database
+from gateway.db import Pace, StorageBusy, StorageFailed, Transaction, database, groups
+from gateway.sqlite_library import sqlite3
 
 log = logging.getLogger("gateway.db")
 
 GROUP_MAX = 256  # units per commit: beyond this the first caller of a group waits longer than it gains
 WAITING_MAX = 8_192  # units that may wait for the writer before new ones are refused
+CROWD_PER_S = 1_000  # so many requests per second make it worth while to wait for more of them
+GATHER_S = 0.002
 READERS = 4
+# Compiled statements per connection. The driver's cache keeps what came first: with its 100 places the migrations of
+# a new database filled it, and every hot statement was compiled anew at each call until the next start.
+STATEMENTS_MAX = 2_000
 BUSY_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 5
 WAL_BYTES_MAX = 64 * 1024 * 1024
+# A checkpoint keeps everybody waiting for tens of milliseconds. It is made in a quiet moment, and under load only
+# when the log has this many pages (100 MB): fewer than one request in a hundred then meets one.
+WAL_PAGES_MAX = 24_000
+QUIET_S = 0.2
 CACHE_KIB = 16 * 1024
 READER_CACHE_KIB = 2 * 1024
 
@@ -36,7 +41,7 @@ PRAGMAS = {
     "synchronous": "full",
     "foreign_keys": "on",
     "secure_delete": "on",
-    "wal_autocheckpoint": 8_000,
+    "wal_autocheckpoint": WAL_PAGES_MAX,
     "journal_size_limit": WAL_BYTES_MAX,
     "cache_size": -CACHE_KIB,
 }
@@ -49,11 +54,12 @@ class SqliteStore:
 
     def __init__(self, path: str):
         self.path = path
-        self._peewee = SqliteDatabase(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE")
+        self._peewee = SqliteDatabase(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, cached_statements=STATEMENTS_MAX)
         self._waiting: queue.SimpleQueue = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._opened: Future = Future()
+        self._closing = threading.Event()
         self._read_only = threading.local()
         self._pace = Pace()
         self.trouble: str | None = None
@@ -74,6 +80,7 @@ class SqliteStore:
         """Commits what is waiting, then closes; safe to call twice."""
         if not self._writer:
             return
+        self._closing.set()
         self._waiting.put(None)
         self._writer.join(CLOSE_TIMEOUT_S)
         self._writer = None
@@ -131,15 +138,21 @@ class SqliteStore:
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
-        while group := self._next_group():
-            _tell(self._commit(connection, group))
+        while group := self._next_group(connection):
+            groups.tell(self._commit(connection, group))
         self._peewee.close()
 
-    def _next_group(self) -> list:
-        """What is waiting now, at least one unit; empty when the store closes."""
-        first = self._waiting.get()
+    def _next_group(self, connection) -> list:
+        """What is waiting now, at least one unit; empty when the store closes.
+
+        While many write, a short pause makes the groups larger: the pages that every commit writes anyway are then
+        shared by more units, which is worth more than the pause costs.
+        """
+        first = self._first(connection)
         if first is None:
             return []
+        if self._pace.per_second() > CROWD_PER_S:
+            self._closing.wait(GATHER_S)
         group = [first]
         while len(group) < GROUP_MAX and not self._waiting.empty():
             unit = self._waiting.get()
@@ -149,11 +162,25 @@ class SqliteStore:
             group.append(unit)
         return group
 
+    def _first(self, connection):
+        """The next unit; while none comes, what was committed moves from the log into the file."""
+        try:
+            return self._waiting.get(timeout=QUIET_S)
+        except queue.Empty:
+            self._checkpoint(connection)
+            return self._waiting.get()
+
+    def _checkpoint(self, connection) -> None:
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            log.warning("cannot checkpoint: %s", error)
+
     def _commit(self, connection, group: list) -> list:
         """Runs and commits a group; one (unit, result, error) each. Nobody is told before the commit."""
         after: list = []
         try:
-            done = _run_together(connection, group, after) or _run_apart(connection, group, after)
+            done = groups.run_together(connection, group, after) or groups.run_apart(connection, group, after)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             return self._lose(connection, group, error)
@@ -203,77 +230,6 @@ class SqliteStore:
             return found + [f"foreign key of {row[0]} row {row[1]}" for row in tx.all("PRAGMA foreign_key_check")]
 
         return self.read_now(look)
-
-
-def _run_together(connection, group: list, after: list) -> list | None:
-    """The whole group in one go, which is how nearly every group ends; None if a unit refused."""
-    connection.execute("BEGIN IMMEDIATE")
-    done = []
-    for unit in group:
-        work, args, _, _ = unit
-        tx = Transaction(connection.execute)
-        try:
-            done.append((unit, work(tx, *args), None))
-        except BaseException as error:
-            _still_whole(connection, error)
-            connection.execute("ROLLBACK")
-            after.clear()
-            return None
-        after.extend(tx.after)
-    return done
-
-
-def _run_apart(connection, group: list, after: list) -> list:
-    """Each unit in its own savepoint: one that refuses loses only itself."""
-    connection.execute("BEGIN IMMEDIATE")
-    done: list[tuple] = []
-    for unit in group:
-        work, args, _, _ = unit
-        tx = Transaction(connection.execute)
-        connection.execute("SAVEPOINT unit")
-        try:
-            done.append((unit, work(tx, *args), None))
-            after.extend(tx.after)
-        except BaseException as error:
-            _still_whole(connection, error)
-            connection.execute("ROLLBACK TO unit")
-            done.append((unit, None, error))
-        connection.execute("RELEASE unit")
-    return done
-
-
-def _still_whole(connection, error: BaseException) -> None:
-    """Where SQLite itself has rolled back (disk full, I/O error), every unit of the group is lost with this one."""
-    if not connection.in_transaction:
-        raise error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error)) from error
-
-
-def _tell(done: list) -> None:
-    """Wakes the callers: threads one by one, each event loop once."""
-    loops: dict = {}
-    for entry in done:
-        (_, _, future, loop), result, error = entry
-        if loop is not None:
-            loops.setdefault(loop, []).append((future, result, error))
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-    for loop, answers in loops.items():
-        try:
-            loop.call_soon_threadsafe(_answer_all, answers)
-        except RuntimeError:
-            log.info("%d writes were committed after their event loop had closed", len(answers))
-
-
-def _answer_all(answers: list) -> None:
-    for future, result, error in answers:
-        if future.done():
-            continue  # The client hung up; what was committed stays, and its key replays the answer.
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
 
 
 def _create_private(path: str) -> None:

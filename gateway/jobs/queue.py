@@ -20,12 +20,9 @@ with lean.without("redis", "psycopg", "gevent"):
     from huey.serializer import Serializer
     from huey.storage import SqliteStorage
 
-try:
-    from pysqlite3 import dbapi2 as sqlite3
+from gateway.sqlite_library import sqlite3
 
-    huey.storage.sqlite3 = sqlite3  # Two SQLite libraries must never open the same file.
-except ImportError:
-    import sqlite3
+huey.storage.sqlite3 = sqlite3  # Two SQLite libraries must never open the same file.
 
 log = logging.getLogger("gateway.jobs")
 
@@ -129,19 +126,29 @@ class Lane:
         self.name = name
         self._huey = open_huey(f"gateway.{name}", url)
         self._rung: set[str] = set()
+        self._looking: set[str] = set()
+        self._again: set[str] = set()
         self.trouble: str | None = None
         self._tasks = {task: self._huey.task(name=task)(self._answering(task, work)) for task, work in tasks.items()}
         self._consumer = QuietConsumer(self._huey, workers=workers, periodic=False, shutdown_timeout=STOP_TIMEOUT_S)
 
     def _answering(self, task: str, work):
-        """The bell counts as answered before the looking starts, so that nothing rung meanwhile is missed."""
+        """One thread at a time looks; what is rung meanwhile makes it look once more instead of sending a message."""
 
         def run():
             self._rung.discard(task)
+            if task in self._looking:
+                return self._again.add(task)
+            self._looking.add(task)
             try:
-                work()
+                self._again.add(task)
+                while task in self._again:
+                    self._again.discard(task)
+                    work()
             except Exception:
                 log.exception("%s failed; the sweep will look again", task)
+            finally:
+                self._looking.discard(task)
 
         return run
 
@@ -150,9 +157,11 @@ class Lane:
         return self._tasks.keys()
 
     def ring(self, task: str) -> None:
-        """Puts a message on the queue, unless one is waiting already."""
+        """Puts a message on the queue, unless one is waiting already or a thread is looking anyway."""
+        if task in self._looking:
+            return self._again.add(task)
         if task in self._rung:
-            return
+            return None
         self._rung.add(task)
         try:
             self._tasks[task]()
@@ -191,7 +200,7 @@ class Jobs:
         self._due = due
         self._intervals = dict(intervals or {})
         self._next = {task: time.monotonic() for task in self._intervals}
-        self._asked: set[str] = set()
+        self._asked = dict.fromkeys(self._lane_of, False)
         self._bell = threading.Event()
         self._stopped = False
         self._ringer = threading.Thread(target=self._ring_forever, name="ringer", daemon=True)
@@ -211,7 +220,7 @@ class Jobs:
 
     def ring(self, task: str) -> None:
         """Says that rows may be due. Costs nothing, never raises: the ringer's thread does the rest."""
-        self._asked.add(task)
+        self._asked[task] = True
         self._bell.set()
 
     @property
@@ -228,7 +237,7 @@ class Jobs:
         while not self._stopped:
             self._bell.wait(SWEEP_S)
             self._bell.clear()
-            asked, self._asked = self._asked, set()
+            asked = self._answered_now()
             now = time.monotonic()
             if now - swept >= SWEEP_S:
                 swept = now
@@ -238,6 +247,13 @@ class Jobs:
                 self._check()
             for task in asked:
                 self._lane_of[task].ring(task)
+
+    def _answered_now(self) -> set[str]:
+        """What was asked for since the last look; the flags are fixed, so that no thread meets a changing set."""
+        asked = {task for task, is_asked in list(self._asked.items()) if is_asked}
+        for task in asked:
+            self._asked[task] = False
+        return asked
 
     def _sweep(self, now: float) -> set[str]:
         for lane in self._lanes:

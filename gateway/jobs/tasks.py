@@ -42,21 +42,11 @@ class Worker:
         self._processors = processors
         self._config = config
         self._stopping = threading.Event()
-        self._at_payments = threading.Lock()
-        self._payments_rung = False
 
     def payments(self) -> None:
-        """Carries every due payment one step further; a second thread leaves it to the first."""
-        self._payments_rung = True
-        if not self._at_payments.acquire(blocking=False):
-            return
-        try:
-            while self._payments_rung:
-                self._payments_rung = False
-                for processor in self._processors.values():
-                    self._work_off(processor)
-        finally:
-            self._at_payments.release()
+        """Carries every due payment one step further."""
+        for processor in self._processors.values():
+            self._work_off(processor)
 
     def _work_off(self, processor: Processor) -> None:
         for _ in range(ROUNDS_MAX):

@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-try:
-    from pysqlite3 import dbapi2 as sqlite3
-except ImportError:
-    import sqlite3
-
 from gateway.processors import Outcome, OutcomeUnknown
 from gateway.processors.instruments import Effect, decline
+from gateway.sqlite_library import sqlite3
 
 BUSY_TIMEOUT_S = 5
 STATEMENT_PAGE = 500
