@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bench import load, receiver, shop
 from bench.machine import LOAD_CORE, SERVER_CORE, pinned
@@ -12,7 +13,9 @@ from bench.server import Server
 INSTANT_BANK = {"GATEWAY_SIMULATOR_DELAY_MIN": "0", "GATEWAY_SIMULATOR_DELAY_MAX": "0"}
 # What was submitted before the kill is decided while the process is dead.
 SHORT_BANK = {"GATEWAY_SIMULATOR_DELAY_MIN": "1", "GATEWAY_SIMULATOR_DELAY_MAX": "1"}
+PACKED = Path(__file__).parent.parent / "dist" / "gateway"
 WARM_UP = 500
+RUSH = 1_000
 LEFT_BEHIND = 300
 LOOK_AGAIN_S = 0.02
 FINAL_TIMEOUT_S = 120
@@ -102,6 +105,24 @@ def start_and_restart(_count: int) -> dict[str, float]:
         return {"up_s": up_s, "taken_up_s": time.perf_counter() - began}
 
 
+def rush(_count: int) -> dict[str, float]:
+    """A thousand payments at once with the usual bank: how long after the last acceptance all of them are final."""
+    with pinned(LOAD_CORE), Server(core=SERVER_CORE) as server:
+        orders = shop.make_orders(server, RUSH)
+        assert not shop.pay(server, orders).errors(201)
+        accepted = time.perf_counter()
+        wait_for_none(server, "payments")
+        return {"rush_final_s": time.perf_counter() - accepted}
+
+
+def packed(_count: int) -> dict[str, float]:
+    """The one file that people download: how big it is, how soon it answers, and what it needs for that."""
+    with Server(core=SERVER_CORE, program=[PACKED]) as server:
+        server.stop(signal.SIGTERM)
+        up_s = server.start()
+        return {"packed_mb": PACKED.stat().st_size / 1e6, "packed_up_s": up_s, "packed_rss_mb": server.rss_mb()}
+
+
 def wait_for_none(server: Server, *tables: str) -> None:
     """Waits until nothing is due in any of the tables, now or later."""
     _wait(lambda: not any(server.select(OPEN_WORK.format(table))[0][0] for table in tables), "work is left")
@@ -127,4 +148,8 @@ SCENES = {
     "settlement, all cores": settlement_unpinned,
     "whole way": whole_way,
     "start": start_and_restart,
+    "rush": rush,
+    "packed": packed,
 }
+if not PACKED.exists():
+    del SCENES["packed"]  # `make binary` makes it.
