@@ -101,7 +101,8 @@ def recover(tx, endpoint: EndpointRow, since_ms: int, status: str | None) -> obj
             after_seq=after_seq,
             created_at=now_ms(),
         ).execute()
-    return objects.Recovered(endpoint.id, count, f"{count} {'webhook' if count == 1 else 'webhooks'} will be sent again")
+    webhooks = "1 webhook" if count == 1 else f"{count} webhooks"
+    return objects.Recovered(endpoint.id, count, f"{webhooks} will be sent again")
 
 
 def recover_some(tx) -> bool:

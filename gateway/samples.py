@@ -15,23 +15,35 @@ FAILURE = {
     "error_description": "The bank declined the payment. Nothing was charged.",
     "error_reason": "payment_declined",
 }
-STATUS_OF = {"captured": "success", "created": "pending", "paid": "paid"}
+STATUS_OF: dict[str, objects.PaymentStatus] = {
+    "payment.created": "pending",
+    "payment.pending": "pending",
+    "payment.success": "success",
+    "payment.captured": "success",
+    "payment.failed": "failed",
+    "payment.cancelled": "cancelled",
+}
+REFUND_STATUS_OF: dict[str, objects.RefundStatus] = {
+    "refund.created": "pending",
+    "refund.processed": "processed",
+    "refund.failed": "failed",
+}
 
 
 def sample(owner: Owner, event_type: str, endpoint: webhook_objects.Endpoint) -> tuple[str, Struct | dict]:
     """What an event of this type tells of, after the name that it has there; `endpoint` is where it goes."""
-    noun, _, verb = event_type.partition(".")
+    noun = event_type.partition(".")[0]
     if event_type == "webhook.test":
         return "test", {"endpoint_id": endpoint.id, "message": "Your webhook endpoint works."}
     if event_type == "webhook.delivery_exhausted":
         return "webhook_delivery", _exhausted(endpoint)
     if noun == "webhook":
         return "webhook_endpoint", endpoint
-    return noun, {"payment": _payment, "refund": _refund, "order": _order}[noun](owner, verb)
+    return noun, {"payment": _payment, "refund": _refund, "order": _order}[noun](owner, event_type)
 
 
-def _payment(owner: Owner, verb: str) -> objects.Payment:
-    captured, now = verb == "captured", rfc3339(now_ms())
+def _payment(owner: Owner, event_type: str) -> objects.Payment:
+    captured, now = event_type == "payment.captured", rfc3339(now_ms())
     return objects.Payment(
         id=new_id("pay"),
         order_id=new_id("order"),
@@ -39,7 +51,7 @@ def _payment(owner: Owner, verb: str) -> objects.Payment:
         amount=AMOUNT,
         currency="INR",
         method="upi",
-        status=STATUS_OF.get(verb, verb),
+        status=STATUS_OF[event_type],
         captured=captured,
         amount_captured=AMOUNT if captured else 0,
         amount_refunded=0,
@@ -52,11 +64,11 @@ def _payment(owner: Owner, verb: str) -> objects.Payment:
         wallet=None,
         created_at=now,
         updated_at=now,
-        **_errors(verb),
+        **_errors(event_type),
     )
 
 
-def _refund(owner: Owner, verb: str) -> objects.Refund:
+def _refund(_owner: Owner, event_type: str) -> objects.Refund:
     now = rfc3339(now_ms())
     return objects.Refund(
         id=new_id("rfnd"),
@@ -65,14 +77,14 @@ def _refund(owner: Owner, verb: str) -> objects.Refund:
         currency="INR",
         reason="The customer sent it back",
         notes={},
-        status=STATUS_OF.get(verb, verb),
+        status=REFUND_STATUS_OF[event_type],
         created_at=now,
-        processed_at=now if verb == "processed" else None,
-        **_errors(verb),
+        processed_at=now if event_type == "refund.processed" else None,
+        **_errors(event_type),
     )
 
 
-def _order(owner: Owner, _verb: str) -> objects.Order:
+def _order(owner: Owner, _event_type: str) -> objects.Order:
     now = rfc3339(now_ms())
     return objects.Order(
         id=new_id("order"),
@@ -91,8 +103,8 @@ def _order(owner: Owner, _verb: str) -> objects.Order:
     )
 
 
-def _errors(verb: str) -> dict:
-    return FAILURE if verb == "failed" else dict.fromkeys(FAILURE)
+def _errors(event_type: str) -> dict:
+    return FAILURE if event_type.endswith(".failed") else dict.fromkeys(FAILURE)
 
 
 def _exhausted(endpoint: webhook_objects.Endpoint) -> delivery_objects.Delivery:
