@@ -283,7 +283,7 @@ def test_units_that_get_in_each_others_way_are_run_again(store):
         for unit in [threads.submit(store.write_now, add, *order) for order in (("a", "b"), ("b", "a"))]:
             unit.result()
     assert store.read_now(lambda tx: tx.all("SELECT value FROM settings")) == [("0++",), ("0++",)]
-    assert len(runs) == 3
+    assert len(runs) >= 3
 
 
 @on_postgres
