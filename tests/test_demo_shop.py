@@ -1,0 +1,52 @@
+"""The demo shop: the whole loop, from the order over the checkout to the webhook, on an origin of its own."""
+
+import pytest
+from playwright.sync_api import expect
+
+from gateway.web.demo_shop import DemoShop
+from tests.counter import Gateway, fetch, part, pay_by_vpa
+
+STEPS = ["Made an order", "onSuccess", "Signature is genuine: tea is packed", "payment.success", "order.paid"]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), demo=True, SIMULATOR_DELAY_MIN=0, SIMULATOR_DELAY_MAX=0)
+    yield gateway
+    gateway.close()
+
+
+def test_a_newcomer_sees_every_step(page, gateway):
+    page.goto(f"{gateway.url}/demo")
+    assert not page.url.startswith(gateway.url)
+    part(page, "buy-chai").click()
+    frame = page.frame_locator('[data-test-id="payment-iframe"]')
+    pay_by_vpa(frame)
+    expect(part(frame, "success-state")).to_be_visible()
+    for step in STEPS:
+        expect(page.get_by_role("heading", name=step, exact=True)).to_be_attached()
+    page.goto(f"{gateway.url}/demo")
+    expect(page.get_by_role("heading", name="Buy some tea")).to_be_visible()
+
+
+def test_the_shop_believes_neither_a_forged_webhook_nor_a_forged_signature(gateway):
+    shop = DemoShop(gateway.url)
+    shop.open()
+    try:
+        at = f"http://127.0.0.1:{shop.port}"
+        assert fetch(f"{at}/hook", {"event": "order.paid"}, {"X-Webhook-Signature": "0" * 64})[0] == 401
+        assert fetch(f"{at}/heard?since=0")[1] == "[]"
+        paid = {"orderId": "order_1", "paymentId": "pay_1", "signature": "0" * 64}
+        assert fetch(f"{at}/verify", paid)[1] == '{"genuine": false}'
+        assert fetch(f"{at}/order", {"tea": "coffee"})[0] == 400
+        assert fetch(f"{at}/order", {})[0] == 400
+    finally:
+        shop.close()
+
+
+def test_outside_the_demo_there_is_no_shop(tmp_path):
+    gateway = Gateway(tmp_path)
+    try:
+        assert fetch(f"{gateway.url}/demo")[0] == 404
+    finally:
+        gateway.close()
