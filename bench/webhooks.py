@@ -47,10 +47,11 @@ def backlog(payments: int) -> dict[str, float]:
         shop.pay(server, shop.make_orders(server, payments))
         scenes.wait_for_none(server, "payments")
         server.send("PATCH", f"/api/v1/webhook_endpoints/{endpoint_id}", {"enabled": True})
-        began, wanted = time.time(), {"endpoint_id": endpoint_id, "since": "2020-01-01T00:00:00Z"}
+        wanted = {"endpoint_id": endpoint_id, "since": "2020-01-01T00:00:00Z"}
+        began, cpu_s = time.time(), server.cpu_s()
         recovered = server.send("POST", "/api/v1/webhooks/recover", wanted)["count"]
         webhooks = taken.all(recovered)
-        return _reconciled(server, webhooks, 0) | _speed(webhooks, began)
+        return _reconciled(server, webhooks, 0) | _speed(webhooks, began) | _cost(server, webhooks, cpu_s)
 
 
 def burst(payments: int) -> dict[str, float]:
@@ -59,8 +60,7 @@ def burst(payments: int) -> dict[str, float]:
         orders, began, cpu_s = shop.make_orders(server, payments), time.time(), server.cpu_s()
         shop.pay(server, orders)
         webhooks = taken.all(seen + payments * EVENTS_PER_PAYMENT)[seen:]
-        cpu = {"gateway_cpu_s_per_1000": (server.cpu_s() - cpu_s) * 1000 / len(webhooks)}
-        return _reconciled(server, webhooks, seen) | _speed(webhooks, began) | cpu
+        return _reconciled(server, webhooks, seen) | _speed(webhooks, began) | _cost(server, webhooks, cpu_s)
 
 
 def steady(payments: int) -> dict[str, float]:
@@ -135,6 +135,10 @@ def _reconciled(server: Server, webhooks: list[Webhook], seen: int) -> dict[str,
 
 def _speed(webhooks: list[Webhook], began: float) -> dict[str, float]:
     return {"webhooks_per_s": len(webhooks) / (max(webhook.at_ms for webhook in webhooks) / 1000 - began)}
+
+
+def _cost(server: Server, webhooks: list[Webhook], cpu_s: float) -> dict[str, float]:
+    return {"gateway_cpu_s_per_1000": (server.cpu_s() - cpu_s) * 1000 / len(webhooks)}
 
 
 def _delays(server: Server, webhooks: list[Webhook], seen: int) -> dict[str, float]:
