@@ -12,7 +12,7 @@ BANNED_WORDS = {"util", "utils", "helper", "helpers", "manager", "service", "ser
 # A module that is named nowhere belongs to the domain.
 LAYERS = {
     "words": """
-        lean errors clock ids money crypto cards vpa addresses signatures strict_json limits processors
+        lean sqlite_library errors clock ids money crypto cards vpa addresses signatures strict_json limits processors
         objects webhook_objects
     """,
     "store": "config db db.*",

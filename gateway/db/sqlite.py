@@ -30,7 +30,7 @@ WAL_BYTES_MAX = 64 * 1024 * 1024
 # when the log has this many pages (100 MB): fewer than one request in a hundred then meets one.
 WAL_PAGES_MAX = 24_000
 QUIET_S = 0.2
-CACHE_KIB = 16 * 1024
+CACHE_KIB = 8 * 1024
 READER_CACHE_KIB = 2 * 1024
 
 # Before 3.51.3 a WAL that is reset while a second connection writes can corrupt the file (sqlite.org, March 2026).
