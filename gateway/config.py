@@ -162,6 +162,7 @@ SECTIONS = {
     for name, kind in typing.get_type_hints(Config).items()
     if isinstance(kind, type) and issubclass(kind, Section)
 }
+SECRET_KEYS = ("security.master_key", "mail.password")
 NETWORK_KEYS = ("webhooks.allow_private", "server.trusted_proxies")
 
 
@@ -245,7 +246,7 @@ def _checked(key: str, value, source: str, mistakes: list[str]):
             [ipaddress.ip_network(network) for network in converted]
         return converted
     except (msgspec.ValidationError, ValueError) as error:
-        shown = "***" if key == "security.master_key" else repr(value)
+        shown = "***" if key in SECRET_KEYS else repr(value)
         mistakes.append(f"{key}: {_description(fields[name])}; {_plainly(error)}, got {shown} (from {source})")
         return None
 
