@@ -11,7 +11,6 @@ from gateway.db import database
 class Table(Model):
     class Meta:
         database = database
-        strict_tables = True
         legacy_table_names = False
 
 
