@@ -9,6 +9,7 @@ from gateway.web import (
     checkout,
     dashboard,
     demo,
+    docs,
     links,
     openapi,
     operations,
@@ -50,6 +51,7 @@ def create_app(gateway) -> Sanic:
     routes.mount(app, gateway, ROUTES)
     operations.mount(app, gateway)
     openapi.mount(app, ROUTES)
+    docs.mount(app, gateway)
     static.install(app, pages.static())
     app.ctx.live = Live(app)
     checkout.mount(app, gateway, app.ctx.live)

@@ -1,12 +1,12 @@
 """The API explained inside the dashboard: a guide with one's own test key filled in, and the reference."""
 
-from functools import cache
+from functools import cache, partial
 
 from sanic.response import HTTPResponse
 
 from gateway import merchants
 from gateway.objects import Owner
-from gateway.web import openapi, reference
+from gateway.web import examples, openapi, reference
 from gateway.web.sessions import Visit
 
 
@@ -17,7 +17,8 @@ async def guide(visit: Visit) -> HTTPResponse:
 
 async def reference_page(visit: Visit) -> HTTPResponse:
     """Every address of the API, drawn from the OpenAPI document."""
-    return visit.page("reference.html", sections=_sections(), **await _own(visit))
+    caller = examples.Caller(**await _own(visit))
+    return visit.page("reference.html", sections=_sections(), examples=partial(examples.of, caller=caller))
 
 
 @cache

@@ -19,7 +19,17 @@ class Field(NamedTuple):
     description: str
 
 
+class Object(NamedTuple):
+    """What answers and bodies are made of; its name is its address on the page."""
+
+    name: str
+    description: str
+    fields: list[Field]
+
+
 class Operation(NamedTuple):
+    """`answers` names what a success brings, such as `Order` or `list of Order`."""
+
     id: str
     method: str
     path: str
@@ -27,7 +37,9 @@ class Operation(NamedTuple):
     parameters: list[Field]
     body: list[Field]
     answer: list[Field]
-    example: str | None
+    status: str
+    answers: str
+    example: dict | None
     secured: bool
 
 
@@ -46,9 +58,24 @@ def sections(document: dict) -> list[Section]:
     return [Section(tag, operations) for tag, operations in found.items()]
 
 
+def objects(document: dict) -> list[Object]:
+    """Every object that is named by an answer or inside another object, by name."""
+    bodies = {
+        _name(_json(operation["requestBody"]))
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if "requestBody" in operation
+    }
+    return [
+        Object(name, schema.get("description", ""), _fields(document, schema))
+        for name, schema in sorted(document["components"]["schemas"].items())
+        if name not in bodies
+    ]
+
+
 def _operation(document: dict, path: str, method: str, operation: dict) -> Operation:
     body = _schema(document, _json(operation.get("requestBody", {})))
-    success = next(iter(operation["responses"].values()))
+    status, success = next(iter(operation["responses"].items()))
     return Operation(
         id=operation["operationId"],
         method=method.upper(),
@@ -57,7 +84,9 @@ def _operation(document: dict, path: str, method: str, operation: dict) -> Opera
         parameters=[_parameter(parameter) for parameter in operation.get("parameters", [])],
         body=_fields(document, body),
         answer=_fields(document, _schema(document, _json(success))),
-        example=json.dumps(_example(document, body), ensure_ascii=False) if body.get("properties") else None,
+        status=status,
+        answers=_in_words(document, _json(success)),
+        example=_example(document, body) if body.get("properties") else None,
         secured="security" in operation,
     )
 
@@ -69,8 +98,18 @@ def _json(content: dict) -> dict:
 def _schema(document: dict, schema: dict) -> dict:
     """The schema itself, wherever it stands in the document."""
     if "$ref" in schema:
-        return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return document["components"]["schemas"][_name(schema)]
     return schema
+
+
+def _name(schema: dict) -> str:
+    return schema.get("$ref", "").rpartition("/")[2]
+
+
+def _in_words(document: dict, schema: dict) -> str:
+    """What an answer is: an object by its name, or a page of a list."""
+    listed = schema.get("properties", {}).get("data")
+    return _type(document, listed or schema)
 
 
 def _parameter(parameter: dict) -> Field:
@@ -87,7 +126,9 @@ def _fields(document: dict, schema: dict) -> list[Field]:
 
 
 def _said(part: dict) -> str:
-    return part.get("description") or part.get("schema", {}).get("description", "")
+    """The description, which stands with one of the choices where a field may be null."""
+    places = (part, part.get("schema", {}), *part.get("anyOf", ()))
+    return next((place["description"] for place in places if "description" in place), "")
 
 
 def _type(document: dict, part: dict) -> str:
@@ -97,7 +138,7 @@ def _type(document: dict, part: dict) -> str:
     if "anyOf" in part:
         return " or ".join(dict.fromkeys(_type(document, choice) for choice in part["anyOf"]))
     if "$ref" in part:
-        return part["$ref"].rpartition("/")[2]
+        return _name(part)
     if part.get("type") == "array":
         return f"list of {_type(document, part.get('items', {}))}"
     return str(part.get("const") or part.get("type") or "any")
