@@ -6,7 +6,7 @@ from gateway import bell, events, lists, retries
 from gateway import delivery_objects as objects
 from gateway.clock import now_ms, rfc3339
 from gateway.delivery_objects import DeliveryRow
-from gateway.errors import NotFound
+from gateway.errors import Conflict, NotFound
 from gateway.ids import new_id
 from gateway.models import RECOVERABLE, Recovery
 from gateway.objects import Owner, encode
@@ -14,6 +14,8 @@ from gateway.webhook_objects import EndpointRow
 
 ROWS_PER_UNIT = 500  # of a bulk change: about 5 ms of the writer, for which payments wait
 ATTEMPTS_SHOWN = 100
+
+_IS_OPEN = "SELECT 1 FROM webhook_endpoints WHERE id = ? AND url IS NOT NULL AND enabled = 1 AND deleted_at IS NULL"
 
 COLUMNS = ", ".join(DeliveryRow.__struct_fields__)
 ATTEMPT_COLUMNS = (
@@ -56,11 +58,13 @@ def show(tx, owner: Owner, delivery_id: str) -> objects.DeliveryDetails:
 
 
 def retry(tx, owner: Owner, delivery_id: str) -> objects.Scheduled:
-    """Tries a delivery again at once, in place of the retry that may be waiting; raises NotFound.
+    """Tries a delivery again at once, in place of the retry that may be waiting; raises NotFound or Conflict.
 
     While the schedule lasts the attempt counts as the next one of it. A delivery that was final gets this one attempt.
     """
     row = _find(tx, owner, delivery_id)
+    if not tx.one(_IS_OPEN, (row.endpoint_id,)):
+        raise Conflict("The endpoint is disabled or gone; nothing is sent there.", reason="endpoint_disabled")
     spent = 0 if row.status == "pending" else retries.SPENT
     tx.execute(
         "UPDATE deliveries SET status = 'pending', due_at = ?, claimed_until = NULL, manual = 1,"

@@ -1,9 +1,11 @@
 """Windows, probes, rates, and the room that all endpoints share."""
 
+import itertools
+
 import pytest
 
 from gateway.jobs import slots as slots_module
-from gateway.jobs.pace import WINDOW_MAX, Pace
+from gateway.jobs.pace import DEAD_AFTER, DEAD_PAUSE_S, WINDOW_MAX, Pace
 from gateway.jobs.slots import Slots
 
 
@@ -27,7 +29,7 @@ def test_success_doubles_the_window_and_failure_halves_it(outcomes, window):
     pace = Pace(failures=0)
     for outcome in outcomes:
         pace.begin(1)
-        pace.end(success=outcome == "+")
+        pace.end(0.0, success=outcome == "+")
     assert pace.window == window
     assert pace.is_probing == (window == 1)
 
@@ -45,7 +47,7 @@ def test_room_is_what_the_window_leaves():
     pace.begin(-1)
     assert pace.room(0.0) == 2
     for _ in range(2):
-        pace.end(success=False)
+        pace.end(0.0, success=False)
     assert pace.room(0.0) == 1
     pace.begin(1)
     assert pace.room(0.0) == 0
@@ -55,7 +57,7 @@ def test_a_rate_lets_a_second_s_worth_through_at_once_and_then_one_by_one():
     pace = Pace(failures=0)
     for _ in range(2):
         pace.begin(1)
-        pace.end(success=True)
+        pace.end(0.0, success=True)
     pace.set_rate(5)
     assert pace.room(100.0) == 5
     pace.begin(5)
@@ -75,8 +77,31 @@ def test_a_rate_holds_however_the_tokens_are_asked_for():
         pace.begin(taken)
         sent += taken
         for _ in range(taken):
-            pace.end(success=True)
+            pace.end(step / 100, success=True)
     assert sent in (76, 77), "ten seconds, and the bucket that was full at the start"
+
+
+def test_an_endpoint_that_seems_dead_is_probed_with_pauses_until_the_first_success():
+    pace, probes = Pace(failures=0), []
+    for step in range(2_000):
+        if pace.room(step / 100):
+            pace.begin(1)
+            pace.end(step / 100, success=False)
+            probes.append(step / 100)
+    burst, paused = probes[:DEAD_AFTER], probes[DEAD_AFTER:]
+    assert burst[-1] < 1.0, "a handful of deliveries keep to their schedule"
+    assert {round(later - earlier, 1) for earlier, later in itertools.pairwise(paused)} == {DEAD_PAUSE_S}
+    pace.begin(1)
+    pace.end(20.0, success=True)
+    assert pace.room(20.0) == 2
+
+
+def test_an_endpoint_known_to_be_dead_rests_after_the_first_failure():
+    pace = Pace(failures=DEAD_AFTER)
+    assert pace.room(0.0) == 1
+    pace.begin(1)
+    pace.end(0.0, success=False)
+    assert (pace.room(0.5), pace.room(1.0)) == (0, 1)
 
 
 def test_failing_endpoints_leave_room_for_the_others(monkeypatch):

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from gateway import clock, settlement, webhooks
+from gateway import clock, endpoints, settlement, webhooks
+from gateway.errors import Conflict
 from tests.shop import ALICE, Shop, answer
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -169,6 +170,20 @@ def test_a_final_delivery_gets_one_manual_attempt_and_no_more(shop, first):
     assert "webhook.delivery_exhausted" not in shop.event_types()
 
 
+@pytest.mark.parametrize("closed", [{"enabled": False}, None], ids=["disabled", "deleted"])
+def test_where_nothing_is_sent_there_is_nothing_to_retry(shop, closed):
+    endpoint = shop.endpoint()
+    shop.event()
+    delivery_id = shop.delivery().id
+    if closed:
+        shop.edit(endpoint.id, **closed)
+    else:
+        shop.store.write_now(endpoints.delete, ALICE, endpoint.id)
+    with pytest.raises(Conflict):
+        shop.retry(delivery_id)
+    assert shop.delivery().status == "skipped"
+
+
 def test_a_manual_retry_overtakes_an_attempt_that_hangs(shop):
     endpoint = shop.endpoint()
     shop.event()
@@ -213,7 +228,7 @@ def test_nothing_is_sent_where_nothing_is_wanted(shop, closing):
     if closing == "disable":
         shop.edit(endpoint.id, enabled=False)
     else:
-        shop.store.write_now(webhooks.endpoints.delete, ALICE, endpoint.id)
+        shop.store.write_now(endpoints.delete, ALICE, endpoint.id)
     assert shop.delivery().status == "skipped"
     shop.event("payment.failed")
     assert shop.claim(endpoint.id) == []

@@ -52,7 +52,7 @@ class Slots:
     def end(self, endpoint_id: str, *, success: bool) -> None:
         """An attempt is over."""
         with self._lock:
-            self._paces[endpoint_id].end(success=success)
+            self._paces[endpoint_id].end(self._monotonic(), success=success)
             self._in_flight -= 1
             self._probed.discard(endpoint_id)
 
