@@ -67,8 +67,9 @@ def test_what_cannot_be_an_endpoint(shop, fields, field):
     assert shop.store.read_now(endpoints.list_endpoints, ALICE, lists.Page())["total"] == 0
 
 
-@pytest.mark.parametrize("secret", ["whsec_test_abc123", "a-secret-of-the-shop", signatures.new_secret()])
+@pytest.mark.parametrize("secret", ["whsec_test_abc123", "a-secret-of-the-shop", "of the usual form"])
 def test_a_merchant_may_bring_a_secret(shop, secret):
+    secret = signatures.new_secret() if secret == "of the usual form" else secret
     assert shop.endpoint(secret=secret).secret == secret
 
 
