@@ -106,7 +106,7 @@ def check_key(tx, owner: Owner, key_id: str | None) -> None:
     """Raises NotFound where a key is given that is not of this merchant and mode, or not valid any more."""
     if key_id is None:
         return
-    key = merchants.find_key(tx, key_id)
+    key = merchants.find_key(tx, key_id) if key_id.isprintable() else None
     if not key or key.revoked_at is not None or key.owner != owner:
         raise NotFound("No such order for this key.", field="key")
 

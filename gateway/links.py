@@ -112,6 +112,8 @@ def cancel(tx, owner: Owner, link_id: str, base_url: str) -> bytes:
 
 def order_of(tx, code: str) -> str:
     """The order behind a short address; raises NotFound."""
+    if not code.isalnum():
+        raise NotFound("No such payment link.")
     return _find(tx, "code = ?", (code,)).order_id
 
 

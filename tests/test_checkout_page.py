@@ -298,10 +298,20 @@ def test_a_failed_payment_has_one_too_and_never_poses_as_a_success(checkout, gat
 
 @pytest.mark.parametrize(
     "path",
-    ["/checkout", "/checkout?order_id=order_0000000000000000", "/checkout?order_id=%00", "/success?payment_id=x"],
+    [
+        "/checkout",
+        "/checkout?order_id=order_0000000000000000",
+        "/checkout?order_id=%00",
+        "/checkout?order_id={order}&key=%00",
+        "/success?payment_id=x",
+        "/failure?payment_id=pay_0000000000000000",
+        "/l/nothing",
+        "/l/%00",
+        "/bank/3ds/pay_0000000000000000",
+    ],
 )
-def test_an_address_without_an_order_says_so(page, gateway, path):
-    answer = page.goto(gateway.url + path)
+def test_an_address_that_leads_nowhere_says_so(page, gateway, order, path):
+    answer = page.goto(gateway.url + path.format(order=order))
     assert answer.status == 404
     expect(page.get_by_role("heading", name="There is nothing to pay here")).to_be_visible()
 

@@ -30,15 +30,15 @@ class Checkout:
 
     async def page(self, request: Request) -> HTTPResponse:
         asked = Asked(request)
-        if not asked.order_id:
-            raise NotFound("The address names no order.")
-        sheet, shown = await self._store.read(self._look, asked, checkout_sheet.of_order, asked.order_id, asked.key_id)
+        order_id = door.path_id(asked.order_id, "order")
+        sheet, shown = await self._store.read(self._look, asked, checkout_sheet.of_order, order_id, asked.key_id)
         return checkout_page.draw(asked, sheet, sheet.state, shown, self._config)
 
     async def receipt(self, request: Request) -> HTTPResponse:
         """/success and /failure: the page as one payment left it, whatever the address says of its end."""
         asked = Asked(request)
-        sheet, shown = await self._store.read(self._look, asked, checkout_sheet.of_payment, asked.payment_id)
+        payment_id = door.path_id(asked.payment_id, "pay")
+        sheet, shown = await self._store.read(self._look, asked, checkout_sheet.of_payment, payment_id)
         lost = shown["status"] in ("failed", "cancelled")
         return checkout_page.draw(asked, sheet, "failure" if lost else sheet.state, shown, self._config)
 
@@ -72,7 +72,8 @@ class Checkout:
         return await self.status(request, payment_id)
 
     async def payment_qr(self, request: Request, payment_id: str) -> HTTPResponse:
-        sheet = await self._store.read(checkout_sheet.of_payment, payment_id, self._attempts_max)
+        found = door.path_id(payment_id, "pay")
+        sheet = await self._store.read(checkout_sheet.of_payment, found, self._attempts_max)
         if not checkout_sheet.is_qr(sheet.payment):
             raise NotFound("This payment has no QR code.")
         return qr.answer(qr.reachable_base(request, self._config) + f"/bank/upi/{payment_id}")
@@ -84,8 +85,8 @@ class Checkout:
         return HTTPResponse(accent.stylesheet(f"#{color[1].lower()}"), 200, KEPT, "text/css; charset=utf-8")
 
     async def logo(self, request: Request, merchant_id: str) -> HTTPResponse:
-        settings = await self._store.read(merchant_settings.find, merchant_id)
-        if not settings.logo:
+        settings = await self._store.read(merchant_settings.find, merchant_id) if merchant_id.isprintable() else None
+        if not settings or not settings.logo:
             raise NotFound("There is nothing at this address.")
         return HTTPResponse(settings.logo, 200, KEPT, settings.logo_type)
 

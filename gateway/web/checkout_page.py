@@ -21,9 +21,9 @@ class Asked:
 
     def __init__(self, request: Request):
         get = request.args.get
-        self.order_id = get("order_id", "")[:64]
-        self.payment_id = get("payment_id", "")[:64]
-        self.key_id = get("key", "")[:100] or None
+        self.order_id = get("order_id", "")
+        self.payment_id = get("payment_id", "")
+        self.key_id = get("key") or None
         self.language = i18n.choose(get("locale"), request.headers.get("accept-language"))
         self.embedded = get("embed") == "1"
         color = COLOR.fullmatch(get("color", ""))

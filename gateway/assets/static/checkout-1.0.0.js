@@ -2,7 +2,8 @@
 (() => {
   "use strict";
 
-  const home = new URL(document.currentScript.src).origin;
+  const own = document.currentScript || [...document.scripts].find(({ src }) => /\/checkout(-[\d.]+)?\.js/.test(src));
+  const home = new URL(own.src).origin;
   const ID = "payment-gateway-modal";
   const MESSAGES = ["payment_success", "payment_failed", "close_modal"];
   const ANSWER_MS = 3_000; // after the frame has loaded
