@@ -69,7 +69,7 @@ def retry(tx, owner: Owner, delivery_id: str) -> objects.Scheduled:
     tx.execute(
         "UPDATE deliveries SET status = 'pending', due_at = ?, claimed_until = NULL, manual = 1,"
         " retries = CASE WHEN retries < ? THEN ? ELSE retries END WHERE id = ?",
-        (now_ms(), spent, spent, delivery_id),
+        (events.first_in_line(tx, row.endpoint_id, now_ms()), spent, spent, delivery_id),
     )
     tx.after_commit(bell.ring_deliveries)
     return objects.Scheduled(delivery_id)

@@ -50,7 +50,7 @@ def record_each(
     for endpoint_id, wanted, enabled in tx.all(statements.SELECT_ENDPOINTS, owner):
         for event_id, event_type in zip(event_ids, event_types, strict=True):
             if endpoint_id != not_to and listens(wanted, event_type):
-                _deliver(tx, owner, event_id, event_type, endpoint_id, due=bool(enabled), now=now)
+                _deliver(tx, owner, event_id, event_type, endpoint_id, now, now if enabled else None)
     return event_ids
 
 
@@ -60,7 +60,13 @@ def record_for(
     """Writes an event for one endpoint, whatever its filter says; returns the ids of event and delivery."""
     now = now_ms()
     [event_id] = _write(tx, owner, (event_type,), object_id, noun, shown, now)
-    return event_id, _deliver(tx, owner, event_id, event_type, endpoint_id, due=True, now=now)
+    return event_id, _deliver(tx, owner, event_id, event_type, endpoint_id, now, first_in_line(tx, endpoint_id, now))
+
+
+def first_in_line(tx, endpoint_id: str, now: int) -> int:
+    """When a delivery must be due to go out before all that wait for the endpoint: somebody is looking for it."""
+    first = tx.one("SELECT min(due_at) FROM deliveries WHERE endpoint_id = ? AND due_at IS NOT NULL", (endpoint_id,))[0]
+    return now if first is None else min(now, first - 1)
 
 
 def _write(tx, owner: Owner, event_types, object_id: str, noun: str, shown: bytes, now: int) -> list[str]:
@@ -83,14 +89,16 @@ def body(event_id: str, event_type: str, at_ms: int, noun: str, shown: bytes) ->
     )  # fmt: skip
 
 
-def _deliver(tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, *, due: bool, now: int) -> str:
-    """One event for one endpoint: due at once, or `skipped` (kept, recoverable) where the endpoint is disabled."""
+def _deliver(
+    tx, owner: Owner, event_id: str, event_type: str, endpoint_id: str, now: int, due_at: int | None
+) -> str:
+    """One event for one endpoint: due, or `skipped` (kept, recoverable) where the endpoint is disabled."""
     delivery_id = str(uuid.uuid4())
-    status, due_at = ("pending", now) if due else ("skipped", None)
+    status = "skipped" if due_at is None else "pending"
     tx.execute(
         statements.INSERT_DELIVERY, (delivery_id, *owner, event_id, event_type, endpoint_id, status, now, due_at)
     )
-    if due:
+    if due_at is not None:
         tx.after_commit(bell.ring_deliveries)
     return delivery_id
 

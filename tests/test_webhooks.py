@@ -184,6 +184,16 @@ def test_where_nothing_is_sent_there_is_nothing_to_retry(shop, closed):
     assert shop.delivery().status == "skipped"
 
 
+def test_what_somebody_asks_for_goes_first(shop):
+    endpoint = shop.endpoint()
+    shop.events(*["payment.created"] * 3)
+    shop.event("payment.success")
+    shop.retry(shop.delivery(event="payment.success").id)
+    shop.store.write_now(endpoints.send_test, ALICE, endpoint.id)
+    in_line = [claimed.event_type for _ in range(5) for claimed in shop.claim(endpoint.id, 1)]
+    assert in_line == ["webhook.test", "payment.success", *["payment.created"] * 3]
+
+
 def test_a_manual_retry_overtakes_an_attempt_that_hangs(shop):
     endpoint = shop.endpoint()
     shop.event()
