@@ -5,12 +5,21 @@ import json
 import sys
 import time
 
-from bench import machine
+from bench import machine, scenes, webhooks
 from bench.figures import FIGURES
-from bench.scenes import SCENES
 
 RUNS = 3
 PAYMENTS, PAYMENTS_QUICK = 20_000, 4_000
+WEBHOOKS_PER_PAYMENT = 5
+
+
+def deliveries(payments: int) -> dict[str, float]:
+    """A closed shop opens, and everything that has happened is told at once; gateway and shop share all cores."""
+    told = webhooks.backlog(payments // WEBHOOKS_PER_PAYMENT)
+    return {"delivered_per_s": told["webhooks_per_s"], "delivered_missing": told["missing"] + told["forged"]}
+
+
+SCENES = scenes.SCENES | {"deliveries": deliveries}
 
 
 def main() -> None:

@@ -39,6 +39,8 @@ FIGURES = {
     "rss_mb": Figure("resident memory after that, in MB", at_most=100, original=330),
     "up_s": Figure("seconds from the start of the process to its first answer", at_most=1, original=0.93),
     "taken_up_s": Figure("seconds from the start until a killed process's work is taken up", at_most=5, original=61),
+    "delivered_per_s": Figure("webhooks delivered per second when a closed shop opens"),
+    "delivered_missing": Figure("of them missing or forged", at_most=0),
     "rush_final_s": Figure("seconds until 1,000 payments made at once are final; the bank takes 5 to 10", at_most=12),
     "packed_mb": Figure("size of the one file, in MB"),
     "packed_up_s": Figure("seconds from its start to its first answer"),

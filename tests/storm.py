@@ -4,11 +4,11 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from bench import receiver
-from bench.server import Server
+from bench.server import FROM_SOURCE, Server
 from tests import storm_proof as proof
 from tests.storm_clients import Client
 
@@ -22,6 +22,7 @@ ENVIRONMENT = {
 REFUSED = 0.05  # of the webhooks, by the shop
 KILLED_WHILE_STARTING = 0.2
 STARTING_S, RUNNING_S = 0.6, 1.2
+STOPPED_AFTERWARDS = 0.1
 QUEUE_LOST = 0.5
 CALM_S = 1.0  # of work in peace after the last kill
 DRAIN_MAX_S = 30  # shorter than a claim, which would otherwise lapse by itself
@@ -38,11 +39,11 @@ SELECT (SELECT count(*) FROM payments WHERE due_at IS NOT NULL)
 class Storm:
     """`rage` it once; then `findings` is what broke, and `figures` what happened."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, program: Sequence[str] = FROM_SOURCE):
         self.findings: list[str] = []
         self.figures: Counter[str] = Counter()
         self._chance = random.Random(seed)
-        self._server = Server(environment=ENVIRONMENT)
+        self._server = Server(environment=ENVIRONMENT, program=program)
         self._clients = [Client(self._server, f"{seed}:{number}") for number in range(CLIENTS)]
 
     def rage(self, kills: int, progress=lambda kill: None) -> "Storm":
@@ -54,6 +55,8 @@ class Storm:
                 client.start()
             for kill in range(kills):
                 self._kill_at_some_moment()
+                if self._chance.random() < STOPPED_AFTERWARDS:
+                    self._stop_as_asked()
                 progress(kill + 1)
             self._calm_down()
             self._look_closely(log)
@@ -69,6 +72,18 @@ class Storm:
             time.sleep(self._chance.uniform(0, RUNNING_S))
         self._server.stop(signal.SIGKILL)
         self.figures["kills"] += 1
+        self._start_again()
+
+    def _stop_as_asked(self) -> None:
+        """What a service manager does; the clients are at work meanwhile, too."""
+        self._wait_until_up()
+        took_s = self._server.stop(signal.SIGTERM)
+        if took_s > STOP_MAX_S or self._server.process.returncode:
+            self.findings.append(f"stopped after {took_s:.1f} s with {self._server.process.returncode}")
+        self.figures["stops"] += 1
+        self._start_again()
+
+    def _start_again(self) -> None:
         if self._chance.random() < QUEUE_LOST:
             self._lose_the_queue()
         self._server.launch()
@@ -98,8 +113,7 @@ class Storm:
         sent = [request for client in self._clients for request in client.sent]
         self.findings += chain.from_iterable(client.faults for client in self._clients)
         self.findings += proof.unanswered_twins(self._server, sent)
-        stop_s = self._server.stop(signal.SIGTERM)
-        self.findings += [f"it took {stop_s:.1f} s to stop"] if stop_s > STOP_MAX_S else []
+        self._server.stop(signal.SIGTERM)
         self.findings += self._findings(sent, log)
         self._count(sent, log)
 
