@@ -41,11 +41,9 @@ def find(tx, merchant_id: str) -> Settings:
     row = tx.one(f"SELECT {columns} FROM merchant_settings WHERE merchant_id = ?", (merchant_id,))
     if not row:
         return Settings()
-    found = Settings(*row)
-    return found._replace(
-        logo=bytes(found.logo) if found.logo else None,
-        allowed_origins=tuple(msgspec.json.decode(found.allowed_origins)),
-    )
+    found = dict(zip(Settings._fields, row, strict=True))
+    logo = bytes(found["logo"]) if found["logo"] else None
+    return Settings(**found | {"logo": logo, "allowed_origins": tuple(msgspec.json.decode(found["allowed_origins"]))})
 
 
 def change(tx, merchant_id: str, **chosen) -> Settings:
