@@ -120,7 +120,7 @@ def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Co
 
 def _option(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Argument):
-        return f"`{parameter.make_metavar(click.Context(cli.main))}`"
+        return f"`{parameter.name.upper()}`"
     choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
     meaning = (parameter.help or " or ".join(choices)).rstrip(".")
     return f"`{parameter.opts[0]}` {meaning}{' (required)' if parameter.required else ''}"

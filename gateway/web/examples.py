@@ -32,10 +32,9 @@ def of(operation: Operation, caller: Caller) -> list[tuple[str, str]]:
 def _curl(operation: Operation, url: str, caller: Caller) -> str:
     usual = "POST" if operation.example else "GET"
     parts = ["curl" + ("" if operation.method == usual else f" -X {operation.method}") + f" {url}"]
-    if operation.secured:
-        parts.append(f"-u {shlex.quote(f'{caller.key_id}:{caller.secret}')}")
+    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in _headers(operation, caller).items()]
     if operation.example:
-        parts += [f"-H 'Content-Type: {JSON}'", f"-d {shlex.quote(_text(operation.example))}"]
+        parts.append(f"-d {shlex.quote(_text(operation.example))}")
     return " \\\n  ".join(parts)
 
 
