@@ -7,7 +7,8 @@ from sanic.response import HTTPResponse
 
 from gateway import checkout_sheet, i18n, money, settlement
 from gateway.checkout_sheet import Sheet
-from gateway.errors import NotFound
+from gateway.errors import NotFound, Unavailable
+from gateway.processors import OutcomeUnknown
 from gateway.web import checkout_page, checkout_words, door, pages
 from gateway.web.checkout_page import Asked
 
@@ -27,19 +28,19 @@ class Bank:
 
     async def show(self, request: Request, door_name: str, payment_id: str) -> HTTPResponse:
         sheet = await self._sheet(door_name, payment_id)
-        return self._page(request, door_name, sheet, await self._stage(payment_id))
+        return self._page(request, door_name, sheet, await self._stage(sheet))
 
     async def answer(self, request: Request, door_name: str, payment_id: str) -> HTTPResponse:
         """Takes the payer's answer; the first one counts. A wrong password may be tried again, but not for ever."""
         sheet = await self._sheet(door_name, payment_id)
-        if await self._stage(payment_id) != "ask":
+        if await self._stage(sheet) != "ask":
             return await self.show(request, door_name, payment_id)
         answer, tries = _answer(request.form or {})
         if answer is None:
             return self._page(request, door_name, sheet, "ask", tries)
         await self._in_thread(self._simulator.answer_challenge, payment_id, answer)
         await self._store.write(settlement.customer_acted, payment_id)
-        return self._page(request, door_name, sheet, await self._stage(payment_id))
+        return self._page(request, door_name, sheet, await self._stage(sheet))
 
     async def _sheet(self, door_name: str, payment_id: str) -> Sheet:
         sheet = await self._store.read(checkout_sheet.of_payment, door.path_id(payment_id, "pay"), 0)
@@ -49,14 +50,22 @@ class Bank:
             raise NotFound("The simulated bank knows no such payment.")
         return sheet
 
-    async def _stage(self, payment_id: str) -> str:
-        """`wait` until the bank has looked at the payment, `ask` the payer, then `approved` or `refused`."""
-        outcome = await self._in_thread(self._simulator.inquire, payment_id)
+    async def _stage(self, sheet: Sheet) -> str:
+        """`wait` until the bank has looked at the payment, `ask` the payer, then `approved` or `refused`.
+
+        The payer is asked once the gateway waits for it: an answer that came before would not wake it.
+        """
+        if sheet.payment.status in ("pending", "processing"):
+            return "wait"
+        outcome = await self._in_thread(self._simulator.inquire, sheet.payment.id)
         stages = {"requires_action": "ask", "succeeded": "approved", "failed": "refused"}
         return stages.get(outcome.status, "wait") if outcome else "wait"
 
     async def _in_thread(self, call, *args):
-        return await asyncio.get_running_loop().run_in_executor(None, call, *args)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, call, *args)
+        except OutcomeUnknown:
+            raise Unavailable("The simulated bank does not answer at the moment.") from None
 
     def _page(self, request: Request, door_name: str, sheet: Sheet, stage: str, tries: int = 0) -> HTTPResponse:
         asked, order = Asked(request), sheet.order
