@@ -224,6 +224,22 @@ def test_connections_are_used_again(shop, tmp_path):
         assert receiver.connections <= WINDOW_MAX
 
 
+def test_a_secret_that_cannot_be_opened_harms_its_endpoint_alone(shop, tmp_path, caplog):
+    diary = Diary()
+    with Receiver(diary) as receiver:
+        broken, healthy = shop.endpoint(receiver.url()), shop.endpoint(receiver.url(), events=["payment.*"])
+        breaking = "UPDATE webhook_endpoints SET secret_sealed = ? WHERE id = ?"
+        shop.store.write_now(lambda tx: tx.changed(breaking, (b"0" * 60, broken.id)))
+        with post_office(shop, tmp_path):
+            shop.events(*["payment.success"] * 3)
+            wait_until(lambda: count(shop, "success", healthy.id) == 3, "the other one is served")
+            wait_until(lambda: count(shop, "failed", broken.id) == 3, "given up")
+    assert {delivery.error for delivery in shop.deliveries(endpoint_id=broken.id)} == {"internal"}
+    assert shop.look(broken.id).failures == 0
+    assert "cannot be sent" in caplog.text
+    assert len(diary.ids) == 3
+
+
 def test_what_cannot_be_handed_over_is_given_back(shop, tmp_path):
     endpoint = shop.endpoint()
     shop.events(*["payment.success"] * 3)

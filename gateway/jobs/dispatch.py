@@ -11,12 +11,15 @@ from functools import partial
 
 from gateway import deliveries, webhooks
 from gateway.errors import Unavailable
-from gateway.jobs.sender import Answer, Request, Sender, SenderFull, SenderStopped
+from gateway.jobs.sender import Answer, Request, Sender
 from gateway.jobs.slots import Slots
 from gateway.webhooks import Claimed
 
 log = logging.getLogger("gateway.webhooks")
 
+CANNOT_SEND = Answer(
+    None, webhooks.OWN_FAULT, "The gateway could not sign this webhook; its log says more.", None, 0, None, b""
+)
 STORE_PAUSES_S = (0.5, 2.0, 5.0)  # a store that refuses gets this much time to take an answer
 
 
@@ -55,10 +58,14 @@ class Dispatcher:
         for number, claimed in enumerate(batch):
             try:
                 self._sender.send(self._request(claimed), partial(self._answered, claimed))
-            except (SenderFull, SenderStopped):
+            except RuntimeError:  # The sender is full or has stopped.
                 unsent = batch[number:]
                 self._slots.give_back(endpoint_id, len(unsent))
                 return self._store.write_now(webhooks.release, unsent)
+            except Exception:
+                log.exception("delivery %s cannot be sent", claimed.id)
+                self._slots.end(endpoint_id, success=False)
+                self._store.write_now(webhooks.settle, claimed, CANNOT_SEND, self._policy)
 
     def _request(self, claimed: Claimed) -> Request:
         url, timeout_s = claimed.endpoint.url, claimed.endpoint.timeout_s or self._policy.timeout
