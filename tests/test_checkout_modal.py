@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.counter import NO_MONEY, Gateway, Shop, part, pay_by_card, pay_by_vpa
+from tests.counter import CHALLENGED, NO_MONEY, Gateway, Shop, part, pay_by_card, pay_by_vpa
 
 MODAL = "div#payment-gateway-modal[data-test-id='payment-modal']"
 CONTENT = f"{MODAL} > .modal-overlay > .modal-content"
@@ -87,6 +87,42 @@ def test_a_payment_ends_in_on_success_with_a_signature_and_the_modal_goes(page, 
     expect(page.locator(MODAL)).to_have_count(0)
     assert [name for name, _ in page.evaluate("calls")] == ["success", "close"]
     assert said == []
+
+
+def by_bank(page, frame):
+    part(frame, "method-netbanking").click()
+    frame.get_by_text("HDFC Bank").click()
+    part(frame, "pay-button").click()
+
+
+def by_wallet(page, frame):
+    part(frame, "method-wallet").click()
+    frame.get_by_text("Paytm", exact=True).click()
+    part(frame, "pay-button").click()
+
+
+def by_challenged_card(page, frame):
+    pay_by_card(frame, CHALLENGED)
+    bank = frame.frame_locator('[data-test-id="challenge-frame"]')
+    part(bank, "otp-input").fill("123456")
+    part(bank, "otp-submit").click()
+
+
+def by_qr_code(page, frame):
+    part(frame, "pay-button").click()
+    with page.context.expect_page() as app:
+        frame.get_by_text("Open the simulated UPI app").click()
+    part(app.value, "upi-approve").click()
+
+
+@pytest.mark.parametrize(
+    "way", [lambda page, frame: pay_by_vpa(frame), by_bank, by_wallet, by_challenged_card, by_qr_code],
+    ids=["upi", "netbanking", "wallet", "3-D Secure", "QR code"],
+)  # fmt: skip
+def test_every_way_to_pay_works_inside_the_modal(page, open_modal, gateway, order, way):
+    way(page, open_modal())
+    (paid,) = wait_for_call(page, "success")
+    assert paid["signature"] == gateway.alice.signature(order, gateway.payments(order)[0]["id"])
 
 
 def test_a_failure_is_told_and_the_modal_stays_for_another_try(page, open_modal, gateway, order):
@@ -181,6 +217,7 @@ def test_prefill_theme_and_locale_reach_the_page_and_no_log(page, open_modal):
 def test_it_covers_a_phone(page, open_modal):
     page.set_viewport_size({"width": 390, "height": 844})
     open_modal()
+    page.locator(CONTENT).evaluate("content => Promise.all(content.getAnimations().map((moving) => moving.finished))")
     box = page.locator(CONTENT).bounding_box()
     assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 390, 844)
 
