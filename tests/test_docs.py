@@ -163,6 +163,14 @@ def test_the_first_minute_of_the_readme_works_as_printed(demo):
     assert answers[0]["order_id"] == answers[1]["id"]
 
 
+def test_the_addresses_of_the_readme_answer(demo):
+    addresses = re.findall(r"<http://127\.0\.0\.1:8000(/[^>]+)>", README)
+    assert len(addresses) == 3
+    for address in addresses:
+        with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}{address}") as answer:
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
 def test_the_readmes_check_of_webhooks_takes_a_real_one_and_no_forged_one(demo):
     arrived: queue.Queue[bytes] = queue.Queue()
 
