@@ -231,13 +231,13 @@ def test_a_secret_that_cannot_be_opened_harms_its_endpoint_alone(shop, tmp_path,
         breaking = "UPDATE webhook_endpoints SET secret_sealed = ? WHERE id = ?"
         shop.store.write_now(lambda tx: tx.changed(breaking, (b"0" * 60, broken.id)))
         with post_office(shop, tmp_path):
-            shop.events(*["payment.success"] * 3)
-            wait_until(lambda: count(shop, "success", healthy.id) == 3, "the other one is served")
-            wait_until(lambda: count(shop, "failed", broken.id) == 3, "given up")
+            shop.event()
+            wait_until(lambda: count(shop, "success", healthy.id) == 1, "the other one is served")
+            wait_until(lambda: count(shop, "failed", broken.id) == 1, "given up")
     assert {delivery.error for delivery in shop.deliveries(endpoint_id=broken.id)} == {"internal"}
     assert shop.look(broken.id).failures == 0
     assert "cannot be sent" in caplog.text
-    assert len(diary.ids) == 3
+    assert len(diary.ids) == 1
 
 
 def test_what_cannot_be_handed_over_is_given_back(shop, tmp_path):
