@@ -121,14 +121,14 @@ def find_session(tx, token: str) -> Session | None:
     if not row:
         return None
     own = len(SESSION_FIELDS.split(", "))
-    session = Session(*row[:own], user=accounts.User(*row[own:-1]), time_zone=row[-1] or preferences.TIME_ZONE)
+    session = _session(row[:own], accounts.User(*row[own:-1]), row[-1])
     return session if _alive(session) else None
 
 
 def sessions_of(tx, user_id: str) -> list[Session]:
     user = accounts.find(tx, user_id)
     rows = tx.all(f"SELECT {SESSION_FIELDS} FROM sessions WHERE user_id = ? ORDER BY seen_at DESC", (user_id,))
-    return [session for session in (Session(*row, user=user) for row in rows) if _alive(session)]
+    return [session for session in (_session(row, user, None) for row in rows) if _alive(session)]
 
 
 def seen(tx, session: Session) -> None:
@@ -149,6 +149,11 @@ def switch_mode(tx, session: Session, mode: str) -> None:
 
 def close_session(tx, session_id: str, user_id: str) -> bool:
     return tx.changed("DELETE FROM sessions WHERE id = ? AND user_id = ?", (session_id, user_id)) == 1
+
+
+def _session(columns, user: accounts.User, time_zone: str | None) -> Session:
+    fields = dict(zip(SESSION_FIELDS.split(", "), columns, strict=True))
+    return Session(**fields, user=user, time_zone=time_zone or preferences.TIME_ZONE)
 
 
 def _alive(session: Session) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway import lists, money, objects, statements, states, strict_json
+from gateway import lists, money, objects, preferences, statements, states, strict_json
 from gateway.clock import now_ms
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ids import new_id
@@ -42,7 +42,7 @@ def create(tx, owner: Owner, new: NewOrder, default_capture: str) -> bytes:
             stored_notes(new.notes),
             "created",
             0,
-            new.capture or default_capture,
+            new.capture or preferences.capture_mode(tx, owner.merchant_id, default_capture),
             now,
             now,
         ),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from gateway import deliveries, endpoint_health, endpoints, events, retries, signatures, statements
+from gateway import deliveries, endpoint_health, endpoints, events, retries, signatures, statements, watch
 from gateway.clock import now_ms
 from gateway.config import Webhooks
 from gateway.crypto import MasterKey
@@ -106,6 +106,7 @@ def settle(tx, claimed: Claimed, answer, policy: Webhooks) -> None:
     else:
         number = _not_delivered(tx, claimed, answer, policy, now)
     _log(tx, claimed, number[0], answer, now)
+    watch.changed(tx, ":".join(claimed.endpoint.owner), ("webhook.attempt", claimed.id))
 
 
 def settle_and_claim(tx, claimed: Claimed, answer, policy: Webhooks, limit: int) -> list[Claimed]:

@@ -72,12 +72,12 @@ async def live(visit: Visit) -> None:
     `id` is the event's number, so that a browser which was away hears first of what it missed.
     """
     last = _last_event_id(visit)
-    if last is None:
-        last = await visit.read(reports.newest_event, visit.owner)
 
-    async def produce(_change) -> tuple[list[bytes], bool]:
+    async def produce(change) -> tuple[list[bytes], bool]:
         nonlocal last
         alive, rows = await visit.read(_news, visit, last)
+        if alive and change and not rows:
+            return [_message(last, *change)], False  # Not an event, but something that a page shows: an attempt.
         last = rows[-1][0] if rows else last
         return [_message(*row) for row in rows], not alive
 
@@ -95,9 +95,10 @@ def _message(seq: int, event_type: str, object_id: str) -> bytes:
     return streams.event(encode({"type": event_type, "id": object_id}), name="change", event_id=str(seq))
 
 
-def _last_event_id(visit: Visit) -> int | None:
-    given = visit.request.headers.get("last-event-id", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+def _last_event_id(visit: Visit) -> int:
+    """What the browser has seen already: the last it heard, or what its page showed."""
+    given = visit.request.headers.get("last-event-id") or visit.query("after")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else visit.seen
 
 
 async def switch_mode(visit: Visit) -> HTTPResponse:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from sanic.response import HTTPResponse
 
-from gateway import audit, clock, exports, links, money, objects, orders, preferences, reports_orders
+from gateway import audit, clock, exports, links, money, objects, orders, reports_orders
 from gateway.errors import BadRequest
 from gateway.reports_orders import ORDER_STATUSES, REFUND_STATUSES, OrderFilters, RefundFilters
 from gateway.web import downloads, forms, qr
@@ -92,7 +92,7 @@ async def create_order(visit: Visit) -> HTTPResponse:
 
 
 def _create_order(tx, actor, shown: str, owner, new: orders.NewOrder, default: str) -> bytes:
-    body = orders.create(tx, owner, new, preferences.capture_mode(tx, owner.merchant_id, default))
+    body = orders.create(tx, owner, new, default)
     audit.record(tx, actor, "order.create", _id_of(body), shown)
     return body
 
@@ -125,7 +125,7 @@ async def create_link(visit: Visit) -> HTTPResponse:
 
 
 def _create_link(tx, actor, owner, new: links.NewLink, default: str, base_url: str) -> bytes:
-    body = links.create(tx, owner, new, preferences.capture_mode(tx, owner.merchant_id, default), base_url)
+    body = links.create(tx, owner, new, default, base_url)
     audit.record(tx, actor, "link.create", _id_of(body), money.display(new.amount, new.currency))
     return body
 

@@ -16,6 +16,7 @@ from sanic import Request
 from sanic.response import HTTPResponse
 
 from gateway import idempotency, objects
+from gateway.errors import IdempotencyMismatch
 from gateway.objects import Owner
 from gateway.web import asked, door
 from gateway.web.problems import as_refusal
@@ -129,6 +130,9 @@ async def _write(call: Call, route: Route, document: dict, unit: tuple) -> HTTPR
         answer = await call.gateway.store.write(*once)
     except idempotency.KeyTaken:
         answer = await call.gateway.store.write(*once)
+    except IdempotencyMismatch:
+        await call.gateway.store.write(idempotency.count_conflict, key.scope, key.key)
+        raise
     headers = {"idempotent-replayed": "true"} if answer.replayed else None
     return HTTPResponse(answer.body, answer.status, headers, JSON)
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from sanic import Request
 from sanic.response import HTTPResponse
 
-from gateway import crypto, i18n, logins, periods
+from gateway import crypto, i18n, logins, periods, reports
 from gateway.audit import Actor
 from gateway.clock import now_ms
 from gateway.errors import BadRequest, Forbidden, GatewayError
@@ -41,7 +41,11 @@ class ConfirmFirst(Exception):
 
 @dataclass
 class Visit:
-    """One request to the dashboard, checked. `session` is None where nobody is logged in."""
+    """One request to the dashboard, checked. `session` is None where nobody is logged in.
+
+    `seen` is the number of the merchant's newest event when the visit began: what the page shows is at least as new,
+    so that its stream begins there and misses nothing.
+    """
 
     gateway: Any
     request: Request
@@ -49,6 +53,7 @@ class Visit:
     token: str
     path: dict[str, str]
     form: dict[str, list[str]] = field(default_factory=dict)
+    seen: int = 0
     problem: GatewayError | None = None
     cookies: list[tuple] = field(default_factory=list)
 
@@ -190,14 +195,19 @@ def visit_cookie(gateway) -> str:
 async def arrive(gateway, request: Request, path: dict) -> Visit:
     """Who is there: a session, or somebody whose forms are told from others' by a cookie of their own."""
     token = request.cookies.get(session_cookie(gateway)) or ""
-    session = await gateway.store.read(logins.find_session, token) if token else None
+    session, seen = await gateway.store.read(_who, token) if token else (None, 0)
     if session:
-        return Visit(gateway, request, session, token, path)
+        return Visit(gateway, request, session, token, path, seen=seen)
     known = request.cookies.get(visit_cookie(gateway))
     visit = Visit(gateway, request, None, known or secrets.token_urlsafe(24), path)
     if not known:
         visit.cookies.append((visit_cookie(gateway), visit.token, COOKIE_LASTS_S, True))
     return visit
+
+
+def _who(tx, token: str) -> tuple[logins.Session | None, int]:
+    session = logins.find_session(tx, token)
+    return session, reports.newest_event(tx, session.owner) if session else 0
 
 
 def read_form(visit: Visit) -> None:

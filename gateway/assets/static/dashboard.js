@@ -7,6 +7,7 @@ const language = document.documentElement.lang;
 // Live: the stream says that something changed, the page is fetched anew, and what differs is exchanged.
 
 const REFRESH_EVERY_MS = 700;
+let seen = document.body.dataset.live;
 let stream = null;
 let refreshing = false;
 let wanted = false;
@@ -14,10 +15,15 @@ let lastRefresh = 0;
 
 function listen() {
   if (stream || document.hidden) return;
-  stream = new EventSource("/dashboard/live");
-  stream.addEventListener("change", refreshSoon);
+  stream = new EventSource(`/dashboard/live?after=${seen}`);
+  stream.addEventListener("change", (event) => {
+    seen = event.lastEventId;
+    refreshSoon();
+  });
   stream.onopen = () => {
     document.body.dataset.stream = "open";
+    // What was under way when the page was made may have ended before anybody listened.
+    if ($("[data-live-part] :is(.badge-pending, .badge-processing)")) refreshSoon();
   };
   stream.onerror = () => {
     document.body.dataset.stream = "lost";
@@ -119,7 +125,7 @@ setInterval(tellTime, 30000);
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  if (!sends(form, "post")) return;
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "yes";
   event.submitter?.setAttribute("aria-busy", "true");
@@ -130,9 +136,14 @@ addEventListener("pageshow", () => {
   for (const button of $$("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
+// A field named `method` hides the form's own property of that name.
+function sends(form, method) {
+  return form.getAttribute("method") === method;
+}
+
 // Empty filters stay out of the address.
 document.addEventListener("formdata", (event) => {
-  if (event.target.method !== "get") return;
+  if (!sends(event.target, "get")) return;
   for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
 });
 
