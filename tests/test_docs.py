@@ -41,8 +41,8 @@ COPY_AGAIN = "run `.venv/bin/python -m tests.documented`"
 # Nobody can promise these, and readers have learnt to distrust them.
 CLAIMS = re.compile(
     r"""(?ix) \b (?: pci[ -]? (?:dss[ -]?)? (?:compliant|certified|ready)
-    | (?:bank|military|enterprise|production)[ -]grade | 100[ ]?%[ ](?:secure|safe|reliable) | un(?:hackable|breakable) | bulletproof | world[ -]class | blazing | seamless
-    | battle[ -](?:tested|hardened) | never[ ](?:fails|goes[ ]down) )"""
+    | (?:bank|military|enterprise|production)[ -]grade | 100[ ]?%[ ](?:secure|safe|reliable) | un(?:hackable|breakable)
+    | bulletproof | world[ -]class | blazing | seamless | battle[ -](?:tested|hardened) | never[ ](?:fails|goes[ ]down) )"""
 )
 
 
