@@ -42,7 +42,7 @@ COPY_AGAIN = "run `.venv/bin/python -m tests.documented`"
 CLAIMS = re.compile(
     r"""(?ix) \b (?: pci[ -]? (?:dss[ -]?)? (?:compliant|certified|ready)
     | (?:bank|military|enterprise|production)[ -]grade | 100[ ]?%[ ](?:secure|safe|reliable) | un(?:hackable|breakable)
-    | bulletproof | world[ -]class | blazing | seamless | battle[ -](?:tested|hardened) | never[ ](?:fails|goes[ ]down) )"""
+    | bulletproof | world[ -]class | blazing | seamless | battle[ -](?:tested|hardened) | never[ ]fails )"""
 )
 
 
