@@ -6,6 +6,7 @@ from asyncio import CancelledError
 from collections.abc import Callable
 
 import msgspec
+from sanic.constants import HTTPMethod
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 from sanic.headers import format_http1_response
@@ -40,12 +41,15 @@ class Problems(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:
         refusal = as_refusal(exception)
         log_unexpected(exception, refusal, request)
+        headers = _headers(exception, refusal)
+        if refusal.status == 405 and "allow" not in headers:
+            headers["allow"] = ", ".join(_methods(request))
         if self.page and not request.path.startswith("/api/"):
             answer = self.page(request, refusal)
-            answer.headers.update(_headers(exception, refusal))
+            answer.headers.update(headers)
             return answer
         body = strict_json.dumps(refusal.as_json())
-        return HTTPResponse(body, refusal.status, _headers(exception, refusal), "application/json")
+        return HTTPResponse(body, refusal.status, headers, "application/json")
 
 
 def as_bytes(exception: BaseException, request_id: str) -> bytes:
@@ -125,6 +129,19 @@ def _headers(exception: BaseException, refusal: errors.GatewayError) -> dict[str
     if isinstance(refusal, errors.AuthenticationFailed):
         headers["www-authenticate"] = "Bearer"
     return headers
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address answers to; Sanic's router forgets it for addresses with parameters, so it is asked for each."""
+    return [method for method in HTTPMethod if _is_routed(request, method)]
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    try:
+        request.app.router.get(request.path, method, request.headers.getone("host", None))
+    except SanicException:
+        return False
+    return True
 
 
 _PLACE = re.compile(r" - at (`key` in )?`\$\.?([^`]*)`\Z")
