@@ -26,18 +26,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short run: a glance, not a measurement")
     parser.add_argument("--runs", type=int, help=f"runs of every scene; the median counts (default {RUNS})")
+    parser.add_argument("--payments", type=int, help=f"payments of a scene that measures speed (default {PAYMENTS})")
     parser.add_argument("--only", choices=SCENES, action="append", help="this scene alone; may be given repeatedly")
     options = parser.parse_args()
     runs = options.runs or (1 if options.quick else RUNS)
-    report = measure(options.only or list(SCENES), runs, PAYMENTS_QUICK if options.quick else PAYMENTS)
+    payments = options.payments or (PAYMENTS_QUICK if options.quick else PAYMENTS)
+    report = measure(options.only or list(SCENES), runs, payments)
     print(json.dumps(report, indent=2, ensure_ascii=False))
 
 
-def measure(scenes: list[str], runs: int, payments: int) -> dict:
+def measure(chosen: list[str], runs: int, payments: int) -> dict:
     """Plays every scene so many times, in turns, so that a noisy minute does not hit one scene alone."""
     before, measured = machine.load_average(), {}
     for number in range(1, runs + 1):
-        for name in scenes:
+        for name in chosen:
             began = time.monotonic()
             figures = SCENES[name](payments)
             _say(f"run {number} of {runs}, {name}: {_shown(figures)} ({time.monotonic() - began:.0f} s)")
@@ -48,7 +50,7 @@ def measure(scenes: list[str], runs: int, payments: int) -> dict:
         "load_average": {"before": before, "after": machine.load_average()},
         "original": "Node, PostgreSQL and Redis in ten processes, measured on two cores",
         "payments_per_run": payments,
-        "figures": {name: figure.report(measured[name]) for name, figure in FIGURES.items() if name in measured},
+        "figures": {name: FIGURES[name].report(values) for name, values in measured.items()},
     }
 
 
