@@ -17,12 +17,19 @@ KINDS = (
     errors.PayloadTooLarge, errors.UnsupportedMediaType, errors.IdempotencyMismatch, errors.RateLimited,
     errors.Unavailable,
 )  # fmt: skip
+MOMENT = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+        {"type": "integer", "minimum": 0, "description": "Unix seconds"},
+    ]
+}
 QUERY_SCHEMAS = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 10},
     "offset": {"type": "integer", "minimum": 0, "default": 0},
     "after": {"type": "string", "description": "id of the last object already seen; cheaper than offset"},
-    "from": {"type": "string", "format": "date-time"},
-    "to": {"type": "string", "format": "date-time"},
+    "from": MOMENT,
+    "to": MOMENT,
 }
 
 
