@@ -30,6 +30,7 @@ FIGURES = {
     "accepted_p50_ms": Figure("half of them answered within this many milliseconds"),
     "accepted_p99_ms": Figure("99 % of them answered within this many milliseconds", at_most=30, original=37),
     "accepted_errors": Figure("answers other than 201, lost connections among them", at_most=0),
+    "accepted_cpu_s_per_1000": Figure("CPU seconds per 1,000 of them, which says more where others use the cores too"),
     "health_per_s": Figure("answers of the same server's /health per second"),
     "accepted_to_health": Figure("payments accepted per answer of /health"),
     "final_per_s": Figure("payments from acceptance to final per second, one core, bank without delay", at_least=1_000),

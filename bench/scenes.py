@@ -31,13 +31,16 @@ def acceptance(count: int) -> dict[str, float]:
         shop.pay(server, shop.make_orders(server, WARM_UP))
         orders = shop.make_orders(server, count)
         health = load.run(server.port, [load.request("GET", "/health", {})] * count, shop.CONNECTIONS)
+        cpu_s = server.cpu_s()
         paid = shop.pay(server, orders)
+        cpu_s = server.cpu_s() - cpu_s
         errors = paid.errors(201) + health.errors(200)
     return {
         "accepted_per_s": paid.per_second(),
         "accepted_p50_ms": paid.percentile_ms(50),
         "accepted_p99_ms": paid.percentile_ms(99),
         "accepted_errors": errors,
+        "accepted_cpu_s_per_1000": cpu_s * 1000 / count,
         "health_per_s": health.per_second(),
         "accepted_to_health": paid.per_second() / health.per_second(),
     }

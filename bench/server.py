@@ -60,11 +60,8 @@ class Server:
         """Starts the process and returns the seconds until it answered."""
         began = time.perf_counter()
         self.launch()
-        while time.perf_counter() - began < START_TIMEOUT_S:
-            if self.is_up():
-                return time.perf_counter() - began
-            time.sleep(LOOK_AGAIN_S)
-        raise RuntimeError(f"the server did not start:\n{self.log()}")
+        self.wait_until_up()
+        return time.perf_counter() - began
 
     def launch(self) -> None:
         """Starts the process and does not wait for it."""
@@ -75,8 +72,15 @@ class Server:
                 command, env=os.environ | self._environment, stdout=log, stderr=log, preexec_fn=self._pin
             )
 
-    def is_up(self) -> bool:
-        """Whether the process that was launched last answers by now; raises RuntimeError if it has ended."""
+    def wait_until_up(self) -> None:
+        """Returns when the process that was launched answers; raises RuntimeError if it ends, or takes too long."""
+        give_up_at = time.monotonic() + START_TIMEOUT_S
+        while not self._is_up():
+            if time.monotonic() > give_up_at:
+                raise RuntimeError(f"the server did not start:\n{self.log()}")
+            time.sleep(LOOK_AGAIN_S)
+
+    def _is_up(self) -> bool:
         if self.process.poll() is not None:
             raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log()}")
         if not self.port:

@@ -68,7 +68,7 @@ class Storm:
             time.sleep(self._chance.uniform(0, STARTING_S))
             self.figures["killed while starting"] += 1
         else:
-            self._wait_until_up()
+            self._server.wait_until_up()
             time.sleep(self._chance.uniform(0, RUNNING_S))
         self._server.stop(signal.SIGKILL)
         self.figures["kills"] += 1
@@ -76,7 +76,7 @@ class Storm:
 
     def _stop_as_asked(self) -> None:
         """What a service manager does; the clients are at work meanwhile, too."""
-        self._wait_until_up()
+        self._server.wait_until_up()
         took_s = self._server.stop(signal.SIGTERM)
         if took_s > STOP_MAX_S or self._server.process.returncode:
             self.findings.append(f"stopped after {took_s:.1f} s with {self._server.process.returncode}")
@@ -88,10 +88,6 @@ class Storm:
             self._lose_the_queue()
         self._server.launch()
 
-    def _wait_until_up(self) -> None:
-        while not self._server.is_up():
-            time.sleep(LOOK_S)
-
     def _lose_the_queue(self) -> None:
         for path in self._server.data.glob("queue.db*"):
             path.unlink()
@@ -99,7 +95,7 @@ class Storm:
 
     def _calm_down(self) -> None:
         """No more kills: the clients end their business, and the work that is left is done."""
-        self._wait_until_up()
+        self._server.wait_until_up()
         time.sleep(CALM_S)
         for client in self._clients:
             client.stop()
