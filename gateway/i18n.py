@@ -17,10 +17,11 @@ _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 @lru_cache
 def catalogue(language: str) -> dict[str, str]:
-    """English text → text in `language`, as `locale/<language>.po` has it; empty for English."""
+    """English text → text in `language`, as the files `locale/<language>*.po` have it; empty for English."""
     if language == SOURCE:
         return {}
-    return parse_po((LOCALE_DIR / f"{language}.po").read_text("utf-8"))
+    files = sorted(LOCALE_DIR.glob(f"{language}*.po"))
+    return {source: target for file in files for source, target in parse_po(file.read_text("utf-8")).items()}
 
 
 def parse_po(text: str) -> dict[str, str]:

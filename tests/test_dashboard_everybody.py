@@ -1,0 +1,182 @@
+"""The dashboard for everybody: screen readers, small screens, the dark, Hindi, no script, no stranger's requests."""
+
+import gzip
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from gateway import i18n
+from gateway.web import pages
+from tests.counter import Gateway, part
+from tests.test_dashboard_pages import log_in, pay
+
+QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1}
+SCRIPT_BYTES_MAX = 20 * 1024
+PATHS = (
+    "", "/transactions", "/transactions/{payment}", "/orders", "/orders/new", "/orders/{order}", "/links", "/refunds",
+    "/webhooks", "/webhooks/endpoints/new", "/webhooks/endpoints/{endpoint}", "/webhooks/deliveries/{delivery}",
+    "/keys", "/docs", "/reference", "/requests", "/idempotency", "/settings", "/account", "/account/two-factor",
+    "/team", "/audit", "/nowhere",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), **QUICK, LIMITS_LOGINS_PER_MINUTE=0)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture(scope="module")
+def ids(gateway):
+    """One of everything, so that no page is empty."""
+    payment = pay(gateway, receipt="x" * 40)
+    pay(gateway, vpa="failure@razorpay")
+    gateway.ask(gateway.alice, f"/payments/{payment['id']}/refunds", {"amount": 1_000, "reason": "Returned"})
+    gateway.ask(gateway.alice, "/payment_links", {"amount": 50_000, "description": "Invoice 42"})
+    endpoint = gateway.ask(gateway.alice, "/webhook_endpoints", {"url": "http://shop.example/hook/" + "x" * 60})
+    sent = gateway.ask(gateway.alice, f"/webhook_endpoints/{endpoint['id']}/test", {})
+    return {"payment": payment["id"], "order": payment["order_id"], "endpoint": endpoint["id"], "delivery": sent["id"]}
+
+
+@pytest.fixture(scope="module")
+def member(browser, gateway, ids):
+    """Somebody who is logged in, for many pages."""
+    with browser.new_context() as context:
+        yield log_in(context.new_page(), gateway)
+
+
+def open_page(member, gateway, ids, path):
+    member.goto(f"{gateway.url}/dashboard{path.format(**ids)}")
+    return member
+
+
+def serious(page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing_serious(member, gateway, ids, path, scheme):
+    member.emulate_media(color_scheme=scheme)
+    member.set_viewport_size({"width": 1280, "height": 900})
+    assert serious(open_page(member, gateway, ids, path)) == []
+
+
+@pytest.mark.parametrize("path", ["/login", "/login?done=logged_out"])
+def test_axe_finds_nothing_serious_at_the_door(page, gateway, path):
+    page.goto(f"{gateway.url}/dashboard{path}")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_sticks_out_sideways_on_a_small_phone(member, gateway, ids, path, language):
+    member.set_viewport_size({"width": 360, "height": 740})
+    member.context.add_cookies([{"name": "language", "value": language, "url": gateway.url}])
+    page = open_page(member, gateway, ids, path)
+    member.context.add_cookies([{"name": "language", "value": "en", "url": gateway.url}])
+    wide = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => !e.closest('pre, .scroll, .visually-hidden')"
+        " && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 90))"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, wide
+    assert wide == []
+
+
+def test_the_menu_of_a_phone_opens_and_leads_on(member, gateway, ids):
+    member.set_viewport_size({"width": 360, "height": 740})
+    page = open_page(member, gateway, ids, "")
+    expect(page.get_by_role("link", name="Payment links")).to_be_hidden()
+    page.get_by_role("button", name="Menu", exact=True).click()
+    page.get_by_role("link", name="Payment links").click()
+    expect(page.get_by_role("heading", name="Payment links")).to_be_visible()
+
+
+def test_a_refund_on_a_phone(member, gateway, ids):
+    member.set_viewport_size({"width": 360, "height": 740})
+    page = open_page(member, gateway, ids, "/transactions/{payment}")
+    part(page, "refund-amount").fill("1")
+    part(page, "refund-button").click()
+    expect(page.locator(".notice")).to_contain_text("The refund is on its way")
+
+
+def test_the_keyboard_is_enough(page, gateway):
+    page.goto(f"{gateway.url}/dashboard/login")
+    page.keyboard.press("Tab")
+    page.keyboard.type("alice@example.com")
+    page.keyboard.press("Tab")
+    page.keyboard.type("correct horse")
+    page.keyboard.press("Enter")
+    expect(part(page, "dashboard")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_theme_and_language_are_remembered_by_the_browser(page, gateway):
+    log_in(page, gateway)
+    page.get_by_role("button", name="My account").click()
+    page.get_by_label("Theme").select_option("dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="My account").click()
+    page.get_by_label("Language").select_option("hi")
+    expect(page.locator("html")).to_have_attribute("lang", "hi")
+    expect(page.get_by_role("heading", level=1)).to_have_text("सारांश")
+    page.goto(f"{gateway.url}/dashboard/transactions")
+    expect(page.get_by_role("heading", level=1)).to_have_text("भुगतान")
+
+
+def test_every_page_works_without_a_script(browser, gateway, ids):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = log_in(context.new_page(), gateway)
+        expect(part(page, "dashboard")).to_be_visible()
+        page.goto(f"{gateway.url}/dashboard/transactions/{ids['payment']}")
+        part(page, "refund-amount").fill("2")
+        part(page, "refund-button").click()
+        expect(page.locator(".notice")).to_contain_text("The refund is on its way")
+
+
+def test_no_page_breaks_its_own_policy(page, gateway, ids):
+    complaints = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    log_in(page, gateway)
+    for path in PATHS[:-1]:
+        page.goto(f"{gateway.url}/dashboard{path.format(**ids)}")
+    assert complaints == []
+
+
+def test_the_script_is_small():
+    scripts = [file.body for name, file in pages.static().files.items() if re.match(r"dashboard.*\.js", name)]
+    assert scripts and sum(len(gzip.compress(script, 9)) for script in scripts) <= SCRIPT_BYTES_MAX
+
+
+def test_a_click_on_copy_copies(browser, gateway, ids):
+    with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
+        page = log_in(context.new_page(), gateway)
+        page.get_by_role("button", name="Copy the key").click()
+        assert page.evaluate("navigator.clipboard.readText()") == gateway.alice.key
+
+
+WORDS = re.compile(r'_\("((?:[^"\\]|\\.)*)"\)|_\(\'((?:[^\'\\]|\\.)*)\'\)')
+
+
+def test_every_word_of_the_dashboard_is_there_in_hindi():
+    templates = pages.environment().loader.list_templates()
+    said = set()
+    for name in templates:
+        if name.startswith("dashboard/"):
+            source = pages.environment().loader.get_source(pages.environment(), name)[0]
+            said |= {double or single for double, single in WORDS.findall(source)}
+    missing = sorted(said - set(i18n.catalogue("hi")))
+    assert len(said) > 200 and missing == []
