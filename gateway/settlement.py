@@ -212,14 +212,16 @@ DONE = {"step": None, "due_at": None, "claimed_until": None}
 
 def _move(tx, payment: PaymentRow, target: str, **columns) -> PaymentRow | None:
     """Moves a claimed payment; where somebody else moved it meanwhile, gives the claim back and returns None."""
-    if not states.move(tx, "payments", payment.id, payment.status, target, held=payment.claimed_until, **columns):
+    held = payment.claimed_until
+    moved_at = states.move(tx, "payments", payment.id, payment.status, target, held=held, **columns)
+    if moved_at is None:
         tx.execute(statements.RELEASE_PAYMENT, (payment.id, payment.claimed_until))
         return None
     if target != "requires_action" and payment.method == "card":
         tx.execute(statements.DELETE_SEALED_CARD, (payment.id,))
     for column, value in columns.items():
         setattr(payment, column, value)
-    payment.status, payment.updated_at = target, now_ms()
+    payment.status, payment.updated_at = target, moved_at
     return payment
 
 

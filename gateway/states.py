@@ -18,8 +18,8 @@ REFUND_MOVES = {None: {"pending"}, "pending": {"processed", "failed"}, "processe
 MOVES = {"payments": PAYMENT_MOVES, "refunds": REFUND_MOVES}
 
 
-def move(tx, table: str, object_id: str, source: str, target: str, *, held: int | None = None, **columns) -> bool:
-    """Moves a row from `source` to `target` and writes its history; False if it is not in `source` any more.
+def move(tx, table: str, object_id: str, source: str, target: str, *, held: int | None = None, **columns) -> int | None:
+    """Moves a row from `source` to `target`, writes its history, and returns when; None if it has left `source`.
 
     `held` is the claim under which the work was done (`claimed_until`): a move by somebody who has lost the claim
     does not happen. `columns` are set in the same statement.
@@ -30,9 +30,9 @@ def move(tx, table: str, object_id: str, source: str, target: str, *, held: int 
     if held is not None:
         values.append(held)
     if tx.changed(statements.move(table, tuple(columns), held is not None), values) != 1:
-        return False
+        return None
     remember(tx, object_id, source, target, now)
-    return True
+    return now
 
 
 def remember(tx, object_id: str, source: str | None, target: str, at_ms: int) -> None:
