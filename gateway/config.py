@@ -94,7 +94,9 @@ class Limits(Section):
         Count, Meta(description="requests without a key, per address; 0: no limit")
     ] = 600
     logins_per_minute: Annotated[Count, Meta(description="password attempts per address; 0: no limit")] = 10
-    attempts_per_order: Annotated[Count, Meta(description="payments a customer may try on one order; 0: no limit")] = 20
+    attempts_per_order: Annotated[
+        Count, Meta(description="payments a customer may try on one order in an hour; 0: no limit")
+    ] = 5
 
 
 class Security(Section):
@@ -247,11 +249,14 @@ def _checked(key: str, value, source: str, mistakes: list[str]):
         return converted
     except (msgspec.ValidationError, ValueError) as error:
         shown = "***" if key in SECRET_KEYS else repr(value)
-        mistakes.append(f"{key}: {_description(fields[name])}; {_plainly(error)}, got {shown} (from {source})")
+        expected = _plainly(error, fields[name].type)
+        mistakes.append(f"{key}: {_description(fields[name])}; {expected}, got {shown} (from {source})")
         return None
 
 
-def _plainly(error: Exception) -> str:
+def _plainly(error: Exception, kind) -> str:
+    if typing.get_origin(_plain(kind)) is typing.Literal:
+        return f"expected {' or '.join(typing.get_args(_plain(kind)))}"
     return str(error).split(" - at ")[0].replace("`", "").replace("Expected", "expected").replace("float", "number")
 
 
@@ -291,9 +296,6 @@ def _check_together(config: Config, mistakes: list[str]) -> None:
 
 def _for_demo(config: Config, values: dict) -> Config:
     """The demo has no rate limits, unless somebody asks for one."""
-    off = {
-        name: 0
-        for name in ("requests_per_minute", "address_requests_per_minute", "logins_per_minute")
-        if f"limits.{name}" not in values
-    }
+    names = ("requests_per_minute", "address_requests_per_minute", "logins_per_minute")
+    off = {name: 0 for name in names if f"limits.{name}" not in values}
     return msgspec.structs.replace(config, limits=msgspec.structs.replace(config.limits, **off))

@@ -161,7 +161,7 @@ def test_the_demo_has_no_limits_unless_somebody_asks_and_may_call_its_own_machin
         ({"GATEWAY_SIMULATOR_DELAY_MAX": "inf"}, ["simulator.delay_max", "<= 86400"]),
         ({"GATEWAY_SIMULATOR_UPI_SUCCESS_RATE": "1.1"}, ["simulator.upi_success_rate", "<= 1"]),
         ({"GATEWAY_SIMULATOR_UPI_SUCCESS_RATE": "90%"}, ["simulator.upi_success_rate", "expected number"]),
-        ({"GATEWAY_PAYMENTS_CAPTURE": "later"}, ["payments.capture", "'later'"]),
+        ({"GATEWAY_PAYMENTS_CAPTURE": "later"}, ["payments.capture", "expected automatic or manual", "'later'"]),
         ({"GATEWAY_WEBHOOKS_RETRY_SECONDS": "1,x"}, ["webhooks.retry_seconds", "expected number"]),
         ({"GATEWAY_WEBHOOKS_TIMEOUT": "0"}, ["webhooks.timeout", "> 0"]),
         ({"GATEWAY_WEBHOOKS_ALLOW_PRIVATE": "10.0.0.1/8"}, ["webhooks.allow_private", "host bits"]),
