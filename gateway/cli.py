@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gateway import __version__, config, events, merchants, server, webhooks
+from gateway import __version__, accounts, config, crypto, events, lockouts, merchants, server, webhooks
 from gateway.errors import GatewayError
 from gateway.objects import Owner
 from gateway.server import CannotStart, Instance
@@ -212,7 +212,7 @@ def keys() -> None:
 @config_option
 @data_option
 @click.option("--merchant", "merchant_id", required=True, help="The merchant's id or e-mail address.")
-@click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True)
+@click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Which world.")
 @click.option("--name", default="", help="What the key is for.")
 def create_key(config_file, data_dir, merchant_id, mode, name) -> None:
     """Create an API key and print it with its secret."""
@@ -244,6 +244,47 @@ def revoke_key(config_file, data_dir, key_id) -> None:
     with _instance(config_file, data_dir) as instance:
         instance.store.write_now(merchants.revoke_key, key_id)
     click.echo(f"{key_id} is revoked.")
+
+
+@main.group()
+def user() -> None:
+    """People who use the dashboard: list, reset-password, disable-2fa."""
+
+
+@user.command("list")
+@config_option
+@data_option
+def list_users(config_file, data_dir) -> None:
+    """List everybody with their role and merchant."""
+    with _instance(config_file, data_dir) as instance:
+        for person in instance.store.write_now(accounts.list_all):
+            factor = "2fa" if person.two_factor else "-"
+            click.echo(f"{person.email}  {person.role}  {factor}  {person.merchant_id}  {person.merchant_name}")
+
+
+@user.command("reset-password")
+@config_option
+@data_option
+@click.option("--password", help="The new password; asked for where it is not given.")
+@click.argument("email")
+def reset_password(config_file, data_dir, password, email) -> None:
+    """Give a user a new password and end all their sessions."""
+    password = password or click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    password_hash = crypto.hash_password(merchants.check_password(password))
+    with _instance(config_file, data_dir) as instance:
+        instance.store.write_now(lockouts.reset_password, email, password_hash)
+    click.echo(f"{email} has a new password; all sessions have ended")
+
+
+@user.command("disable-2fa")
+@config_option
+@data_option
+@click.argument("email")
+def disable_two_factor(config_file, data_dir, email) -> None:
+    """Let a user in without the second factor again."""
+    with _instance(config_file, data_dir) as instance:
+        instance.store.write_now(lockouts.disable_two_factor, email)
+    click.echo(f"{email} logs in with the password alone")
 
 
 def _merchant_id(instance: Instance, given: str) -> str:

@@ -66,14 +66,15 @@ def overview(tx, owner: Owner, period: Period, today: Period, currency: str | No
         currency = currencies[0]
     passed_ms = now_ms() - today.start_ms
     yesterday = today.before
+    pieces = columns(tx, owner, currency, period)
     return Overview(
         currency=currency,
         currencies=currencies,
-        now=figures(tx, owner, currency, period.start_ms, period.end_ms),
+        now=Figures(*map(sum, zip(*(piece.figures for piece in pieces), strict=True))),
         before=figures(tx, owner, currency, period.before.start_ms, period.start_ms),
         today=figures(tx, owner, currency, today.start_ms, today.end_ms),
         yesterday=figures(tx, owner, currency, yesterday.start_ms, yesterday.start_ms + passed_ms),
-        columns=columns(tx, owner, currency, period),
+        columns=pieces,
         methods=_methods(tx, owner, currency, period),
         reasons=_reasons(tx, owner, currency, period),
         events_behind=totals.behind(tx),

@@ -50,13 +50,16 @@ ALWAYS = Span()
 
 
 def page(
-    tx, table: str, columns: str, owner: Owner, row, cursor: Cursor, *, span: Span = ALWAYS, conditions=()
+    tx, table: str, columns: str, owner: Owner, row, cursor: Cursor, *, span: Span = ALWAYS, conditions=(), named=None
 ) -> Found:
     """The owner's rows of a span of time that meet all conditions.
 
-    `columns` starts with `seq, id`; `row(*columns)` makes the rows. Raises NotFound for a cursor of somebody else.
+    `columns` starts with `seq, id`; `row(*columns)` makes the rows. `named` is a condition with an index behind it:
+    what it names is found at once, however old it is. Raises NotFound for a cursor of somebody else.
     """
     source = Source(tx, table, columns, owner, span, conditions)
+    if named:
+        return Found([row(*values) for values in source.named(named)], None, None)
     if cursor.after:
         return _newer_page(source, cursor.after, row)
     start = source.seq(cursor.before) if cursor.before else None
@@ -103,6 +106,14 @@ class Source:
             if time.monotonic() > ends_at:
                 break
         return found, high if len(found) < limit else None
+
+    def named(self, condition: Condition) -> list:
+        """The rows that a condition with an index behind it names."""
+        return self._tx.all(
+            f"SELECT {self._columns} FROM {self._table} WHERE {condition.sql} AND merchant_id = ? AND mode = ?"
+            f"{self._where} ORDER BY seq DESC LIMIT ?",
+            (*condition.values, *self._owner, *self._values, PAGE_ROWS),
+        )
 
     def above(self, seq: int, limit: int) -> list:
         """Rows above `seq`, oldest first."""

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gateway import links, orders, statements
+from gateway.ids import SHAPE
 from gateway.objects import OrderRow, Owner, PaymentRow, RefundRow
 from gateway.reports_lists import ALWAYS, Condition, Cursor, Found, Span, page
 from gateway.reports_payments import like
@@ -42,8 +43,15 @@ class LinkOf(NamedTuple):
 def search_orders(tx, owner: Owner, filters: OrderFilters, cursor: Cursor) -> Found:
     return page(
         tx, "orders", statements.ORDER_COLUMNS, owner, OrderRow, cursor,
-        span=filters.span, conditions=order_conditions(filters),
+        span=filters.span, conditions=order_conditions(filters), named=_named(filters.text, "id"),
     )  # fmt: skip
+
+
+def _named(text: str, *columns: str) -> Condition | None:
+    """Those that an id names, in columns with an index."""
+    if not SHAPE.fullmatch(text):
+        return None
+    return Condition("(" + " OR ".join(f"{column} = ?" for column in columns) + ")", (text,) * len(columns))
 
 
 def order_conditions(filters: OrderFilters) -> list[Condition]:
@@ -60,7 +68,7 @@ def order_conditions(filters: OrderFilters) -> list[Condition]:
 def search_refunds(tx, owner: Owner, filters: RefundFilters, cursor: Cursor) -> Found:
     return page(
         tx, "refunds", statements.REFUND_COLUMNS, owner, RefundRow, cursor,
-        span=filters.span, conditions=refund_conditions(filters),
+        span=filters.span, conditions=refund_conditions(filters), named=_named(filters.text, "id", "payment_id"),
     )  # fmt: skip
 
 

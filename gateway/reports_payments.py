@@ -54,11 +54,22 @@ class Detail(NamedTuple):
 
 
 def search(tx, owner: Owner, filters: Filters, cursor: Cursor) -> Found:
-    """A page of payments, newest first."""
+    """A page of payments, newest first. What names one of them by an id is looked up, however old it is."""
     return page(
         tx, "payments", statements.PAYMENT_COLUMNS, owner, PaymentRow, cursor,
-        span=filters.span, conditions=conditions(filters),
+        span=filters.span, conditions=conditions(filters), named=_named(filters.text),
     )  # fmt: skip
+
+
+def _named(text: str) -> Condition | None:
+    """The payments that an id names: its own, its order's, its refund's."""
+    if not SHAPE.fullmatch(text):
+        return None
+    return Condition(
+        "seq IN (SELECT seq FROM payments WHERE id = ? UNION SELECT seq FROM payments WHERE order_id = ?"
+        " UNION SELECT p.seq FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = ?)",
+        (text, text, text),
+    )
 
 
 def conditions(filters: Filters) -> list[Condition]:
@@ -79,9 +90,8 @@ def conditions(filters: Filters) -> list[Condition]:
 
 def _about(text: str) -> Condition:
     """Ids are looked up; other words are looked for in UPI address, card, bank, receipt and notes."""
-    if SHAPE.fullmatch(text):
-        of_refund = "id = (SELECT payment_id FROM refunds WHERE refunds.id = ?)"
-        return Condition(f"(id = ? OR order_id = ? OR {of_refund})", (text, text, text))
+    if named := _named(text):
+        return named
     if re.fullmatch(r"\d{4}", text, re.ASCII):
         return Condition(f"(card_last4 = ? OR vpa LIKE ? ESCAPE '!' OR {_OF_ORDER})", (text, *(like(text),) * 3))
     own = " OR ".join(f"lower({column}) LIKE ? ESCAPE '!'" for column in SEARCHED)
