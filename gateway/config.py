@@ -94,9 +94,7 @@ class Limits(Section):
         Count, Meta(description="requests without a key, per address; 0: no limit")
     ] = 600
     logins_per_minute: Annotated[Count, Meta(description="password attempts per address; 0: no limit")] = 10
-    attempts_per_order: Annotated[
-        Count, Meta(description="payments a customer may try on one order in an hour; 0: no limit")
-    ] = 5
+    attempts_per_order: Annotated[Count, Meta(description="customers' tries per order and hour; 0: no limit")] = 5
 
 
 class Security(Section):
@@ -257,7 +255,8 @@ def _checked(key: str, value, source: str, mistakes: list[str]):
 def _plainly(error: Exception, kind) -> str:
     if typing.get_origin(_plain(kind)) is typing.Literal:
         return f"expected {' or '.join(typing.get_args(_plain(kind)))}"
-    return str(error).split(" - at ")[0].replace("`", "").replace("Expected", "expected").replace("float", "number")
+    plain = str(error).split(" - at ")[0].split(", got ")[0].replace("`", "").replace("Expected", "expected")
+    return plain.replace("float", "number").replace("expected int", "expected whole number")
 
 
 def _plain(annotated):

@@ -55,7 +55,8 @@ class Instance:
             raise CannotStart(str(error)) from None
         except Exception as error:
             log.debug("cannot open the database", exc_info=True)
-            raise CannotStart(f"cannot open the database: {error}") from error
+            reason, _, _ = str(error).strip().partition("\n")
+            raise CannotStart(f"cannot open the database: {reason}") from error
 
     def close(self) -> None:
         self.store.close()

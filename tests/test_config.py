@@ -151,7 +151,7 @@ def test_the_demo_has_no_limits_unless_somebody_asks_and_may_call_its_own_machin
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"GATEWAY_SERVER_PORT": "eight"}, ["server.port", "expected int", "'eight'", "GATEWAY_SERVER_PORT"]),
+        ({"GATEWAY_SERVER_PORT": "eight"}, ["server.port", "expected whole number", "'eight'", "GATEWAY_SERVER_PORT"]),
         ({"GATEWAY_SERVER_PORT": "65536"}, ["server.port", "<= 65535"]),
         ({"GATEWAY_SERVER_PORT": "-1"}, ["server.port", ">= 0"]),
         ({"GATEWAY_SERVER_PROT": "1"}, ["server.prot", "no such key", "did you mean server.port?"]),
