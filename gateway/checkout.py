@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway import links, merchants, objects, orders, payments, signatures, statements
-from gateway.clock import rfc3339
+from gateway import links, merchant_settings, merchants, objects, orders, payments, signatures, statements
+from gateway.clock import now_ms, rfc3339
 from gateway.crypto import MasterKey
-from gateway.errors import BadRequest, Conflict, NotFound
+from gateway.errors import BadRequest, NotFound, RateLimited
 from gateway.objects import Owner, PaymentRow
+
+ATTEMPTS_COUNT_MS = 3600 * 1000
 
 
 class NewPublicPayment(payments.NewPayment):
@@ -66,7 +68,7 @@ def show_order(tx, order_id: str, key_id: str | None) -> PublicOrder:
         amount_due=order.amount - order.amount_paid,
         currency=order.currency,
         status=order.status,
-        merchant_name=merchants.find(tx, owner.merchant_id).name,
+        merchant_name=merchant_settings.shown_name(tx, owner.merchant_id),
         mode=owner.mode,
         created_at=rfc3339(order.created_at),
     )
@@ -82,14 +84,36 @@ def check(new: NewPublicPayment) -> payments.Draft:
 
 
 def pay(tx, desk: payments.Desk, draft: payments.Draft, key_id: str | None, attempts_max: int) -> bytes:
-    """Starts a payment for the order's customer; raises Conflict after too many attempts, which rows count."""
+    """Starts a payment for the order's customer; raises RateLimited after too many attempts."""
     owner, order = orders.public(tx, draft.order_id)
     check_key(tx, owner, key_id)
     links.check_open(tx, order.id)
-    if attempts_max and order.attempts >= attempts_max:
-        raise Conflict("There were too many attempts to pay this order.", reason="too_many_attempts")
+    if order.status != "paid":
+        check_attempts(tx, order.id, attempts_max)
     payment_id = msgspec.json.decode(desk.start(tx, owner, draft))["id"]
     return objects.encode(_public(payments.find(tx, owner, payment_id), None))
+
+
+def check_attempts(tx, order_id: str, attempts_max: int) -> None:
+    """Raises RateLimited where an order was tried too often of late: a thief tests stolen cards like that."""
+    wait_ms = (open_again_at(tx, order_id, attempts_max) or 0) - now_ms()
+    if wait_ms > 0:
+        raise RateLimited(
+            "There were too many attempts to pay this order. Try again later.",
+            retry_after_s=-(-wait_ms // 1000),
+            reason="too_many_attempts",
+        )
+
+
+def open_again_at(tx, order_id: str, attempts_max: int) -> int | None:
+    """When the order may be tried again, in ms; None where it may be now. Its payments of the last hour count."""
+    if not attempts_max:
+        return None
+    first = tx.one(
+        "SELECT created_at FROM payments WHERE order_id = ? AND created_at > ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+        (order_id, now_ms() - ATTEMPTS_COUNT_MS, attempts_max - 1),
+    )
+    return first[0] + ATTEMPTS_COUNT_MS if first else None
 
 
 def show_payment(tx, payment_id: str, master: MasterKey, key_id: str | None = None) -> PublicPayment:

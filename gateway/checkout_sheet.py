@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway import checkout, links, merchant_settings, merchants, orders, statements
+from gateway import checkout, links, merchant_settings, orders, statements
 from gateway.errors import NotFound
 from gateway.merchant_settings import Settings
 from gateway.objects import OrderRow, Owner, PaymentRow
@@ -19,7 +19,7 @@ class Sheet(NamedTuple):
     settings: Settings
     link: links.LinkRow | None
     payment: PaymentRow | None
-    attempts_max: int
+    open_again_at: int | None
 
     @property
     def state(self) -> str:
@@ -37,7 +37,7 @@ class Sheet(NamedTuple):
             return "paid"
         if self.link and self.link.closed():
             return self.link.closed()
-        return "too_many_attempts" if self.attempts_max and self.order.attempts >= self.attempts_max else None
+        return "too_many_attempts" if self.open_again_at else None
 
 
 def of_order(tx, order_id: str, key_id: str | None, attempts_max: int) -> Sheet:
@@ -77,5 +77,6 @@ def _state_of(payment: PaymentRow) -> str:
 
 def _sheet(tx, owner: Owner, order: OrderRow, payment: PaymentRow | None, attempts_max: int) -> Sheet:
     settings = merchant_settings.find(tx, owner.merchant_id)
-    name = settings.display_name or merchants.find(tx, owner.merchant_id).name
-    return Sheet(owner, order, name, settings, links.of_order(tx, order.id), payment, attempts_max)
+    name = merchant_settings.shown_name(tx, owner.merchant_id)
+    open_again_at = checkout.open_again_at(tx, order.id, attempts_max)
+    return Sheet(owner, order, name, settings, links.of_order(tx, order.id), payment, open_again_at)

@@ -79,8 +79,8 @@ class RateLimited(GatewayError):
 
     status, code = 429, "RATE_LIMIT_ERROR"
 
-    def __init__(self, description: str, *, retry_after_s: int):
-        super().__init__(description)
+    def __init__(self, description: str, *, retry_after_s: int, reason: str | None = None):
+        super().__init__(description, reason=reason)
         self.retry_after_s = retry_after_s
 
 

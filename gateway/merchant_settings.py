@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway import merchants
 from gateway.clock import now_ms
 from gateway.errors import BadRequest
 from gateway.models import MerchantSettings
@@ -44,6 +45,11 @@ def find(tx, merchant_id: str) -> Settings:
     found = dict(zip(Settings._fields, row, strict=True))
     logo = bytes(found["logo"]) if found["logo"] else None
     return Settings(**found | {"logo": logo, "allowed_origins": tuple(msgspec.json.decode(found["allowed_origins"]))})
+
+
+def shown_name(tx, merchant_id: str) -> str:
+    """What customers read: the name that the merchant chose for the checkout, or else the account's."""
+    return find(tx, merchant_id).display_name or merchants.find(tx, merchant_id).name
 
 
 def change(tx, merchant_id: str, **chosen) -> Settings:

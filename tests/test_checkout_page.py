@@ -1,9 +1,11 @@
 """The hosted checkout page in a browser: every way to pay, every state, and what goes wrong on the way."""
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.counter import CHALLENGED, NO_MONEY, Gateway, fill_card, part, pay_by_card, pay_by_vpa
+from tests.counter import CHALLENGED, NO_MONEY, Gateway, fetch, fill_card, part, pay_by_card, pay_by_vpa
 
 QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_CARD_SUCCESS_RATE": 1}
 
@@ -170,16 +172,34 @@ def test_what_only_the_server_refuses_is_told_at_its_field_too(checkout):
 
 
 def test_attempts_are_counted_across_restarts(page, gateway, order):
-    for _ in range(3):
+    other_tab = page.context.new_page()
+    other_tab.goto(gateway.checkout(order))
+    for left in (True, True, False):
         page.goto(gateway.checkout(order))
         pay_by_card(page, NO_MONEY)
         expect(part(page, "error-state")).to_be_visible()
-    part(page, "retry-button").click()
+        expect(part(page, "retry-button")).to_be_visible(visible=left)
+    expect(part(page, "error-state")).to_contain_text("can be tried again in 60 min.")
     gateway.kill()
     gateway.start()
-    pay_by_vpa(page)
-    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+    page.goto(gateway.checkout(order))
+    pay_by_vpa(other_tab)
+    for tab in (page, other_tab):
+        expect(tab.get_by_role("heading", name="Too many attempts")).to_be_visible()
+        expect(part(tab, "closed-state")).to_contain_text("this order can be tried again in 60 min.")
     assert len(gateway.payments(order)) == 3
+
+
+def test_the_api_says_when_an_order_may_be_tried_again(gateway, order):
+    pay = {"order_id": order, "method": "upi", "vpa": "failure@razorpay"}
+    address, kind, answers = f"{gateway.url}/api/v1/payments/public", {"Content-Type": "application/json"}, []
+    while len(answers) < 4:
+        status, body, headers = fetch(address, pay, kind)
+        if status != 409:
+            answers.append((status, headers.get("retry-after")))
+    assert [status for status, _ in answers] == [201, 201, 201, 429]
+    assert 3_500 < int(answers[-1][1]) <= 3_600
+    assert json.loads(body)["error"]["code"] == "RATE_LIMIT_ERROR"
 
 
 # Never two charges, never a dead end

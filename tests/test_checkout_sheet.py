@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from gateway import checkout, checkout_sheet, payments
-from gateway.errors import BadRequest, NotFound
+from gateway import checkout, checkout_sheet, merchant_settings, payments
+from gateway.errors import BadRequest, Conflict, NotFound, RateLimited
 from tests.scenes import NO_MONEY, THREE_D_SECURE, UPI, card
 
 ATTEMPTS_MAX = 3
@@ -61,14 +61,75 @@ def test_an_authorised_payment_is_a_success_for_its_payer(scene, alice):
     scene.work()
 
 
+def exhaust(scene, order, every_s=0):
+    """All the attempts that a customer has."""
+    for _ in range(ATTEMPTS_MAX):
+        pay_as_customer(scene, order, card(NO_MONEY))
+        scene.later(every_s)
+
+
 def test_after_too_many_attempts_the_page_is_closed(scene, alice):
     order = alice.order()
-    for _ in range(ATTEMPTS_MAX):
-        assert state(scene, order) == "form"
-        pay_as_customer(scene, order, card(NO_MONEY))
-        scene.work()
+    assert state(scene, order) == "form"
+    exhaust(scene, order)
     assert state(scene, order) == "closed"
     assert state(scene, order, attempts_max=0) == "form"
+    assert state(scene, alice.order()) == "form"
+
+
+def test_too_many_attempts_are_refused_until_the_oldest_is_an_hour_old(scene, alice):
+    order = alice.order()
+    exhaust(scene, order, every_s=600)
+    with pytest.raises(RateLimited) as refused:
+        pay_as_customer(scene, order, UPI)
+    assert (refused.value.reason, refused.value.code) == ("too_many_attempts", "RATE_LIMIT_ERROR")
+    assert 1_795 <= refused.value.retry_after_s <= 1_800
+    scene.later(refused.value.retry_after_s)
+    assert state(scene, order) == "form"
+    pay_as_customer(scene, order, card(NO_MONEY))
+    scene.work()
+    assert state(scene, order) == "closed"
+
+
+def test_attempts_are_counted_after_a_restart_too(scene, alice):
+    order = alice.order()
+    exhaust(scene, order)
+    scene.restart()
+    with pytest.raises(RateLimited):
+        pay_as_customer(scene, order, UPI)
+
+
+def test_only_customers_are_counted_out(scene, alice):
+    order = alice.order()
+    exhaust(scene, order)
+    assert alice.paid(order)["status"] == "success"
+    with pytest.raises(Conflict):
+        pay_as_customer(scene, order, UPI)
+
+
+def test_customers_read_the_name_that_the_merchant_chose(scene, alice):
+    order = alice.order()
+
+    def shown():
+        public = scene.store.read_now(checkout.show_order, order["id"], None)
+        sheet = scene.store.read_now(checkout_sheet.of_order, order["id"], None, ATTEMPTS_MAX)
+        assert public.merchant_name == sheet.merchant_name
+        return public.merchant_name
+
+    assert shown() == "Alice's Tea"
+    scene.store.write_now(lambda tx: merchant_settings.change(tx, alice.owner.merchant_id, display_name="Tea & Co"))
+    assert shown() == "Tea & Co"
+
+
+def test_a_qr_code_is_there_at_once_and_decided_at_once_however_slow_the_bank_is(scene, alice):
+    scene.change_bank(delay_s=10)
+    order = alice.order()
+    payment_id = pay_as_customer(scene, order, QR)
+    scene.work()
+    assert alice.status({"id": payment_id}) == "requires_action"
+    scene.customer(payment_id, "approved")
+    scene.work()
+    assert alice.status({"id": payment_id}) == "success"
 
 
 def test_nobody_looks_at_an_order_with_anothers_key(scene, alice):

@@ -20,7 +20,7 @@ from gateway.processors.book import (
     failing_as,
     reference,
 )
-from gateway.processors.instruments import Effect, decline, declined_by_chance, effect_of
+from gateway.processors.instruments import UPI_APP, Effect, decline, declined_by_chance, effect_of
 
 LATE_REFUND_MS = 5_000  # A refund that is documented as late waits this long even where the bank is set to be instant.
 
@@ -49,8 +49,10 @@ _UNPREDICTABLE = random.SystemRandom()
 class Simulator:
     """The simulated bank, a processor like any other; safe to use from many threads.
 
-    It takes `delay_min_s` to `delay_max_s` to decide, for charges and refunds alike. Instruments without a documented
-    effect succeed at the given rates. With a `seed` the nth submission of a book always ends the same.
+    It takes `delay_min_s` to `delay_max_s` to decide, for charges and refunds alike. Only a QR code is there at once,
+    and decided as soon as the payer answers in the UPI app; a card's issuer is asked before it challenges the payer.
+    Instruments without a documented effect succeed at the given rates. With a `seed` the nth submission of a book
+    always ends the same.
     """
 
     name = "simulator"
@@ -157,6 +159,7 @@ class Simulator:
         rate = self._success_rates.get(charge.method, self._usual_success_rate)
         by_chance = _PAID if chance.random() < rate else declined_by_chance(charge.method)
         effect = effect_of(charge) or by_chance
+        delay_ms = self._delay_ms(chance)
         entry = ChargeEntry(
             charge.key,
             charge.amount,
@@ -166,7 +169,7 @@ class Simulator:
             effect.action,
             effect.refund,
             decided_at=now,
-            ready_at=now + self._delay_ms(chance),
+            ready_at=now if effect.action == UPI_APP else now + delay_ms,
         )
         return failing_as(entry, effect) if effect.error_code else entry, effect
 

@@ -15,7 +15,8 @@ from gateway.web.live import Live
 SDK = "checkout-1.0.0.js"
 SDK_HEADERS = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
-FINAL = ("success", "failed", "cancelled")
+UNPAID = ("failed", "cancelled")
+FINAL = ("success", *UNPAID)
 
 
 class Checkout:
@@ -39,7 +40,7 @@ class Checkout:
         asked = Asked(request)
         payment_id = door.path_id(asked.payment_id, "pay")
         sheet, shown = await self._store.read(self._look, asked, checkout_sheet.of_payment, payment_id)
-        lost = shown["status"] in ("failed", "cancelled")
+        lost = shown["status"] in UNPAID
         return checkout_page.draw(asked, sheet, "failure" if lost else sheet.state, shown, self._config)
 
     async def link(self, request: Request, code: str) -> HTTPResponse:
@@ -103,7 +104,7 @@ class Checkout:
         """A sheet and its payment in words, from one state of the database."""
         sheet = of(tx, *what, self._attempts_max)
         checkout.check_key(tx, sheet.owner, asked.key_id)
-        return sheet, _shown(tx, asked, sheet.payment, self._master) if sheet.payment else None
+        return sheet, _shown(tx, asked, sheet, self._master) if sheet.payment else None
 
 
 def mount(app, gateway, streams: Live) -> None:
@@ -128,8 +129,9 @@ def mount(app, gateway, streams: Live) -> None:
         app.add_route(served, path, methods=[method], name=f"checkout_{handler.__name__}_{path}")
 
 
-def _shown(tx, asked: Asked, payment: objects.PaymentRow, master) -> dict:
-    """The payment for its page; the key that opened the page signs a success."""
+def _shown(tx, asked: Asked, sheet: Sheet, master) -> dict:
+    """The sheet's payment for its page; the key that opened the page signs a success."""
+    payment = sheet.payment
     by_qr = checkout_sheet.is_qr(payment)
     bank = "upi" if by_qr else "3ds"
     return checkout_words.payment(i18n.translator(asked.language), payment) | {
@@ -137,6 +139,7 @@ def _shown(tx, asked: Asked, payment: objects.PaymentRow, master) -> dict:
         "action_url": f"/bank/{bank}/{payment.id}?{urlencode({'locale': asked.language})}",
         "qr_url": f"/checkout/payments/{payment.id}/qr.svg",
         "signature": checkout.signature(tx, payment, master, asked.key_id),
+        "closed": checkout_page.closed(asked, sheet) if payment.status in UNPAID else None,
     }
 
 

@@ -8,6 +8,7 @@ from sanic.response import HTTPResponse
 
 from gateway import i18n, merchant_settings, money, vpa
 from gateway.checkout_sheet import Sheet
+from gateway.clock import now_ms
 from gateway.errors import BadRequest, GatewayError
 from gateway.web import checkout_words, pages
 
@@ -102,14 +103,20 @@ def _methods(sheet: Sheet) -> dict:
 
 def _outcome(asked: Asked, sheet: Sheet, state: str, payment: dict | None) -> dict:
     error = payment["error"] if payment else None
-    reason = sheet.closed
     return {
         "state": state,
         "payment": payment,
         "last_failure": error["description"] if error and state == "form" else "",
-        "payable": reason is None,
-        "closed": checkout_words.closed(i18n.translator(asked.language), reason) if reason else None,
+        "closed": closed(asked, sheet),
     }
+
+
+def closed(asked: Asked, sheet: Sheet) -> dict | None:
+    """Why nothing can be paid now, in words; `wait_s` until it can be again. None where it can."""
+    if not sheet.closed:
+        return None
+    wait_s = max(1, -((now_ms() - sheet.open_again_at) // 1000)) if sheet.closed == "too_many_attempts" else 0
+    return checkout_words.closed(i18n.translator(asked.language), sheet.closed, wait_s) | {"wait_s": wait_s}
 
 
 def _scripts(asked: Asked, sheet: Sheet, context: dict, return_url: str) -> dict:
@@ -122,6 +129,7 @@ def _scripts(asked: Asked, sheet: Sheet, context: dict, return_url: str) -> dict
         "paymentsUrl": "/checkout/payments",
         "query": asked.status_query,
         "payment": context["payment"] if context["state"] != "form" else None,
+        "openInS": context["closed"]["wait_s"] if context["state"] == "closed" else 0,
         "returnUrl": return_url,
         "locale": asked.language,
         "words": checkout_words.for_scripts(i18n.translator(asked.language), context["amount"]),

@@ -46,15 +46,18 @@ def for_scripts(_: Translate, amount: str) -> dict:
     }
 
 
-def closed(_: Translate, reason: str) -> dict:
-    """Title and text of a page on which nothing can be paid any more."""
+def closed(_: Translate, reason: str, wait_s: int = 0) -> dict:
+    """Title and text of a page on which nothing can be paid, or not before `wait_s` have passed."""
+    minutes = -(-wait_s // 60)
     title, text = {
         "paid": (_("This order is already paid"), _("There is nothing more to pay. You can close this page.")),
         "expired": (_("This payment link has expired"), _("Please ask the shop for a new one.")),
         "cancelled": (_("This payment link was cancelled"), _("Please ask the shop if you still want to pay.")),
         "too_many_attempts": (
             _("Too many attempts"),
-            _("This order cannot be paid any more. You have not been charged. Please start again in the shop."),
+            _("You have not been charged. For safety, this order can be tried again in {minutes} min.").format(
+                minutes=minutes
+            ),
         ),
         "missing": (
             _("There is nothing to pay here"),

@@ -71,7 +71,7 @@
 
   function refused(status, error) {
     /* Something has happened to the order meanwhile, perhaps in another tab: the server shows what. */
-    if (status === 409 || status === 404) return location.reload();
+    if (status === 409 || status === 404 || error.reason === "too_many_attempts") return location.reload();
     key = newKey();
     show("pay");
     form.refuse(status, error);
@@ -90,7 +90,7 @@
     if (payment.status === "requires_action") return challenge(payment);
     if (payment.status === "success") return succeeded(payment);
     if (payment.status === "failed") return failed(payment);
-    if (payment.status === "cancelled") return again();
+    if (payment.status === "cancelled") return payment.closed ? location.reload() : again();
     show("processing");
   }
 
@@ -135,6 +135,8 @@
     stopWatching?.();
     at("challenge-frame").removeAttribute("src");
     at("error-message").textContent = payment.error.description;
+    if (payment.closed) at("failure-hint").textContent = payment.closed.text;
+    at("retry").hidden = Boolean(payment.closed);
     show("failure");
     const { code, description } = payment.error;
     report("payment_failed", { code, description, paymentId: payment.id });
@@ -198,6 +200,7 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   connection();
   wire();
+  if (page.openInS) setTimeout(() => location.reload(), page.openInS * 1_000);
   if (page.payment) {
     paymentId = page.payment.id;
     if (page.payment.status === "success") succeeded(page.payment);
