@@ -263,6 +263,11 @@ def test_links_lead_somewhere(name):
         assert not anchor or anchor in anchors(page.read_text()), target
 
 
+def test_every_page_is_listed_in_the_index():
+    pages = {path.name for path in ROOT.glob("docs/*.md")} - {"index.md"}
+    assert pages <= set(re.findall(r"\]\(([\w.]+)\)", TEXTS["docs/index.md"])), "list it in docs/index.md"
+
+
 def anchors(page: str) -> set[str]:
     titles = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
