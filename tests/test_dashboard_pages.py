@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import sqlite3
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,15 +14,17 @@ from gateway import two_factor
 from gateway.clock import now_ms
 from tests.counter import NO_MONEY, Gateway, part
 from tests.receivers import Receiver, polite
+from tests.visitor import Visitor
 
 QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1}
 PASSWORD = "correct horse"
+BANK_TIMEOUT_S = 20
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     gateway = Gateway(tmp_path_factory.mktemp("gateway"), **QUICK, LIMITS_LOGINS_PER_MINUTE=0,
-                      WEBHOOKS_ALLOW_PRIVATE="127.0.0.0/8")  # fmt: skip
+                      LIMITS_REQUESTS_PER_MINUTE=0, WEBHOOKS_ALLOW_PRIVATE="127.0.0.0/8")  # fmt: skip
     yield gateway
     gateway.close()
 
@@ -47,12 +51,11 @@ def pay(gateway, amount=50_000, vpa="success@razorpay", **order) -> dict:
 
 def paid(gateway, **order) -> dict:
     """A payment that is final."""
-    payment = pay(gateway, **order)
-    for _ in range(200):
+    payment, ends_at = pay(gateway, **order), time.monotonic() + BANK_TIMEOUT_S
+    while payment["status"] not in ("success", "failed"):
+        assert time.monotonic() < ends_at, "The bank does not answer."
         payment = gateway.ask(gateway.alice, f"/payments/{payment['id']}")
-        if payment["status"] in ("success", "failed"):
-            return payment
-    raise AssertionError("The bank does not answer.")
+    return payment
 
 
 def row(page: Page, payment_id: str):
@@ -291,8 +294,6 @@ def test_a_large_refund_asks_for_the_password_again(dashboard, gateway):
 
 def alter(gateway, sql: str) -> None:
     """Behind the gateway's back."""
-    import sqlite3
-
     with sqlite3.connect(gateway.folder / "gateway.db", timeout=5) as database:
         database.execute(sql)
     database.close()
@@ -471,8 +472,6 @@ def test_the_reference_is_drawn_from_the_openapi_document(dashboard, gateway):
 
 
 def test_requests_and_idempotency_keys_are_there_to_be_looked_at(dashboard, gateway):
-    from tests.visitor import Visitor
-
     visitor = Visitor(gateway)
     headers = {"X-Api-Key": gateway.alice.key, "X-Api-Secret": gateway.alice.secret, "Idempotency-Key": "once-1"}
     for body in ('{"amount":50000}', '{"amount":50000}', '{"amount":60000}'):
