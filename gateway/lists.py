@@ -18,15 +18,19 @@ class Page(NamedTuple):
     after: str | None = None
 
 
-def select(tx, table: str, columns: str, owner: Owner, page: Page, filters: dict, row, show) -> dict:
+def select(
+    tx, table: str, columns: str, owner: Owner, page: Page, filters: dict, row, show, *, count_max: int | None = None
+) -> dict:
     """The contract's list of `show(row(*columns))` for the owner's objects that match `filters`.
 
-    A filter's key is a condition with one `?` such as `status = ?`; those whose value is None do not count.
+    A filter's key is a condition with one `?` such as `status = ?`; those whose value is None do not count. Where
+    `count_max` is given, a `total` of that much stands for more.
     """
     filters = {condition: value for condition, value in filters.items() if value is not None}
     where = " AND ".join(["merchant_id = ?", "mode = ?", *filters])
     values = [*owner, *filters.values()]
-    total = tx.one(f"SELECT count(*) FROM {table} WHERE {where}", values)[0]
+    counted = f"SELECT 1 FROM {table} WHERE {where}" + (f" LIMIT {count_max}" if count_max else "")
+    total = tx.one(f"SELECT count(*) FROM ({counted}) AS counted", values)[0]
     if page.after:
         where += " AND seq < ?"
         values.append(_seq(tx, table, owner, page.after))

@@ -85,7 +85,7 @@ class Source:
 
     def __init__(self, tx, table: str, columns: str, owner: Owner, span: Span = ALWAYS, conditions=()):
         self._tx, self._table, self._columns, self._owner = tx, table, columns, owner
-        self._floor, self._ceiling = _bounds(tx, table, span)
+        self._floor, self._ceiling = bounds(tx, table, span)
         conditions = [*conditions, *_exactly(span)]
         self._where = "".join(f" AND {condition.sql}" for condition in conditions)
         self._values = [value for condition in conditions for value in condition.values]
@@ -160,7 +160,7 @@ def _exactly(span: Span) -> list[Condition]:
     return found
 
 
-def _bounds(tx, table: str, span: Span) -> tuple[int, int]:
+def bounds(tx, table: str, span: Span) -> tuple[int, int]:
     """A span of time as a range of row numbers, which grow with time: found by bisection, without an index on time."""
     return (
         0 if span.since is None else _first_seq(tx, table, span.since - SKEW_MS),

@@ -209,8 +209,16 @@ def test_no_statement_reads_a_whole_table(shop):
             assert not scanned, (sql, plan)
 
 
-# The list of what is waiting, which holds one row for each endpoint; recoveries, of which there are hardly any.
-SMALL = ("SCAN waiting", "SCAN recoveries", "SCAN CONSTANT ROW")
+# What is waiting has one row for each endpoint, what is counted has a limit, and of recoveries there are hardly any.
+SMALL = ("SCAN waiting", "SCAN counted", "SCAN recoveries", "SCAN CONSTANT ROW")
+
+
+def test_a_total_is_counted_up_to_a_limit(shop, monkeypatch):
+    monkeypatch.setattr(deliveries, "COUNT_MAX", 3)
+    shop.endpoint()
+    shop.events(*["payment.success"] * 5)
+    listed = shop.store.read_now(deliveries.list_deliveries, ALICE, lists.Page(limit=4))
+    assert (listed["total"], len(listed["data"]), listed["has_more"]) == (3, 4, True)
 
 
 def _listed(tx, filters, page):
