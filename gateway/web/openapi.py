@@ -65,7 +65,7 @@ def document(tables: list[routes.Route] | None = None) -> dict:
     """The whole document as plain data."""
     if tables is None:
         from gateway.web.app import ROUTES as tables
-    types = [Error, *{kind for route in tables for kind in _types(route)}]
+    types = list(dict.fromkeys([Error, *(kind for route in tables for kind in _types(route))]))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     schema_of = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict] = {}
@@ -129,7 +129,8 @@ def _parameters(route: routes.Route) -> list[dict]:
         for name in re.findall(r"<(\w+)>", route.path)
     ]
     query = [
-        {"name": name, "in": "query", "schema": QUERY_SCHEMAS.get(name, {"type": "string"})} for name in route.query
+        {"name": name, "in": "query", "schema": QUERY_SCHEMAS.get(name) or _query_schema(parser)}
+        for name, parser in route.query.items()
     ]
     key = {
         "name": "Idempotency-Key",
@@ -138,6 +139,12 @@ def _parameters(route: routes.Route) -> list[dict]:
         "description": "the same key and request give the same answer for 24 h",
     }
     return path + query + ([key] if route.method == "POST" and route.access != "open" else [])
+
+
+def _query_schema(parser) -> dict:
+    """Choices where the parser has some."""
+    choices = getattr(parser, "choices", None)
+    return {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
 
 
 def _responses(route: routes.Route, schema_of: dict) -> dict:
