@@ -59,7 +59,7 @@ class Words:
             if abs(passed) >= unit_ms:
                 amount = f"{abs(passed) // unit_ms} {self._(name)}"
                 return (self._("{} ago") if passed > 0 else self._("in {}")).format(amount)
-        return self._("just now")
+        return self._("just now") if passed >= 0 else self._("in a moment")
 
     def _at(self, ms: int) -> datetime:
         return datetime.fromtimestamp(ms / 1000, self._zone)
