@@ -123,9 +123,7 @@ def settle(tx, refund: RefundRow, outcome: Outcome | None) -> None:
     }
     if not states.move(tx, "refunds", refund.id, "pending", target, held=refund.claimed_until, **columns):
         return None
-    for column, value in columns.items():
-        setattr(refund, column, value)
-    refund.status = target
+    refund = msgspec.structs.replace(refund, status=target, **columns)
     if target == "processed":
         ledger.refund_processed(tx, refund.owner, refund.id, refund.amount, refund.currency)
     else:

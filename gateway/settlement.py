@@ -5,6 +5,9 @@ inquiry with the same key tells the truth. Everything here may run twice.
 """
 
 import logging
+from functools import partial
+
+from msgspec import structs
 
 from gateway import bell, events, objects, payments, statements, states
 from gateway.clock import now_ms
@@ -127,10 +130,10 @@ class Teller:
             self._wait_for_customer(tx, payment, outcome)
         elif outcome.status == "succeeded":
             _succeed(tx, payment, outcome)
-            self._cvvs.forget(payment.id)
+            tx.after_commit(partial(self._cvvs.forget, payment.id))
         else:
             _fail(tx, payment, outcome)
-            self._cvvs.forget(payment.id)
+            tx.after_commit(partial(self._cvvs.forget, payment.id))
 
     def _wait_for_customer(self, tx, payment: PaymentRow, outcome: Outcome) -> None:
         if payment.status == "requires_action":
@@ -219,10 +222,8 @@ def _move(tx, payment: PaymentRow, target: str, **columns) -> PaymentRow | None:
         return None
     if target != "requires_action" and payment.method == "card":
         tx.execute(statements.DELETE_SEALED_CARD, (payment.id,))
-    for column, value in columns.items():
-        setattr(payment, column, value)
-    payment.status, payment.updated_at = target, moved_at
-    return payment
+    # A copy: a unit that is rolled back with its group runs again, and has to find what it was given.
+    return structs.replace(payment, status=target, updated_at=moved_at, **columns)
 
 
 def _ask_again(tx, payment: PaymentRow, at_ms: int) -> None:

@@ -219,6 +219,21 @@ def test_who_has_lost_the_claim_settles_nothing(scene: Scene, alice: Shop):
     assert scene.history(refund["id"]) == ["pending", "failed"]
 
 
+def test_what_was_rolled_back_with_others_is_written_down_when_it_runs_again(scene: Scene, alice: Shop):
+    refund = alice.refund(alice.paid())
+    claimed = scene.claim_refund()
+    outcome = refunds.ask(scene.bank, claimed)
+
+    def refused_by_a_neighbour(tx):
+        refunds.settle(tx, claimed, outcome)
+        raise BadRequest("no")
+
+    with pytest.raises(BadRequest):
+        scene.store.write_now(refused_by_a_neighbour)
+    scene.settle_refund(claimed, outcome)
+    assert alice.the_refund(refund)["status"] == "processed"
+
+
 def test_strangers_see_and_do_nothing(alice: Shop, bob: Shop):
     payment = alice.paid()
     refund = alice.refunded(payment, 100)

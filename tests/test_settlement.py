@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway import clock, payments, settlement
+from gateway.errors import BadRequest
 from gateway.processors import Outcome, OutcomeUnknown
 from gateway.processors.instruments import documented
 from tests.scenes import DECLINED, NO_MONEY, THREE_D_SECURE, UNANSWERED, UPI, UPI_FAILS, VISA, Scene, Shop, card
@@ -110,6 +111,24 @@ def test_settling_twice_changes_nothing(scene: Scene, alice: Shop):
     assert alice.status(payment) == "success"
     now = scene.rows("SELECT * FROM events ORDER BY seq"), scene.rows("SELECT * FROM ledger_entries ORDER BY posting")
     assert now == after
+
+
+def test_what_was_rolled_back_with_others_is_written_down_when_it_runs_again(scene: Scene, alice: Shop):
+    """Units share a transaction: when one of them refuses, all are rolled back, and the others run again."""
+    payment = alice.pay(instrument=card(VISA))
+    claimed = scene.claim()
+    outcome = scene.ask(claimed)
+
+    def refused_by_a_neighbour(tx):
+        scene.teller.settle(tx, claimed, outcome)
+        raise BadRequest("no")
+
+    with pytest.raises(BadRequest):
+        scene.store.write_now(refused_by_a_neighbour)
+    assert scene.cvvs.get(payment["id"]) == "737"
+    scene.settle(claimed, outcome)
+    assert alice.status(payment) == "success"
+    assert scene.cvvs.get(payment["id"]) is None
 
 
 # Silence is not a failure
