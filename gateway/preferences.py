@@ -55,7 +55,7 @@ def capture_mode(tx, merchant_id: str, default: str) -> str:
 
 
 def _check(wanted: Preferences) -> None:
-    if not periods.is_zone(wanted.time_zone):
+    if wanted.time_zone not in TIME_ZONES and not periods.is_zone(wanted.time_zone):
         raise BadRequest("There is no such time zone.", field="time_zone")
     if wanted.capture not in (None, "automatic", "manual"):
         raise BadRequest("Capture is automatic or manual.", field="capture")

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import now_ms
+from gateway.notices import SUBJECTS, Notice
 from gateway.objects import Owner
 
 SLOT_MS = 30 * 60 * 1000  # half an hour, since India's days begin on one
@@ -61,11 +62,12 @@ _body = msgspec.json.Decoder(_Body)
 
 
 class Batch(NamedTuple):
-    """What some events add up to: from which to which event, and whether there are more."""
+    """What some events add up to: from which to which event, what is worth a notice, and whether there are more."""
 
     after: int
     until: int
     sums: dict[tuple, list[int]]
+    notices: list[Notice]
     more: bool
 
 
@@ -73,18 +75,22 @@ def ahead(tx) -> Batch | None:
     """The next events that are not folded yet, added up; None where there are none. A read."""
     after = progress(tx)
     rows = tx.all(
-        "SELECT seq, merchant_id, mode, type, body, created_at FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+        "SELECT seq, merchant_id, mode, type, object_id, body, created_at FROM events"
+        " WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, BATCH),
     )
     sums: dict[tuple, list[int]] = defaultdict(lambda: [0, 0])
+    told: list[Notice] = []
     until, young = after, now_ms() - GAP_MS
-    for seq, merchant_id, mode, event_type, body, created_at in rows:
+    for seq, merchant_id, mode, event_type, object_id, body, created_at in rows:
         if seq != until + 1 and created_at > young and until:
             break
         until = seq
         if event_type in COUNTED:
             _count(sums, Owner(merchant_id, mode), event_type, bytes(body), created_at)
-    return Batch(after, until, dict(sums), len(rows) == BATCH) if until > after else None
+        elif event_type in SUBJECTS:
+            told.append(Notice(merchant_id, mode, event_type, object_id))
+    return Batch(after, until, dict(sums), told, len(rows) == BATCH) if until > after else None
 
 
 def add(tx, batch: Batch) -> bool:

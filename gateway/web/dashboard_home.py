@@ -16,7 +16,7 @@ RECENT = 6
 
 async def overview(visit: Visit) -> HTTPResponse:
     """How business goes, today and in the chosen period."""
-    await upkeep.fold(visit.gateway.store, FOLDS_MAX)
+    await upkeep.fold(visit.gateway, FOLDS_MAX)
     period = periods.period(visit.query("range"), visit.query("from"), visit.query("to"), visit.zone)
     seen, health, recent, key = await visit.read(_overview, visit, period)
     secret = visit.gateway.master.unseal(key.secret_sealed, key.id) if key and _shows_secret(visit) else None

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 
-from gateway import api_requests, totals
+from gateway import api_requests, mail, notices, totals
 from gateway.errors import GatewayError
 
 log = logging.getLogger("gateway.upkeep")
 
 EVERY_S = 1.0
 PRUNE_EVERY = 60  # rounds
+LOG_UNITS_MAX = 20  # of a round; so many hold more than a second's requests
+LETTERS_MAX = 20  # at once
 WAITING_MAX = 500  # units of work before the writer: when it is as busy as that, upkeep waits
 
 
@@ -44,24 +46,38 @@ async def _keep_up(gateway) -> None:
 
 async def _once(gateway, *, prune: bool) -> None:
     await write_log(gateway)
-    await fold(gateway.store, batches_max=20)
+    await fold(gateway, batches_max=20)
     while prune and await gateway.store.write(api_requests.prune) == api_requests.PRUNED_AT_ONCE:
         continue
 
 
 async def write_log(gateway) -> None:
-    """Writes what was asked since the last time."""
-    while taken := gateway.asked.take():
+    """Writes what was asked since the last time; not what comes in meanwhile for ever, or a stop would never end."""
+    for _ in range(LOG_UNITS_MAX):
+        if not (taken := gateway.asked.take()):
+            return
         await gateway.store.write(api_requests.write, taken)
 
 
-async def fold(store, batches_max: int) -> bool:
+async def fold(gateway, batches_max: int) -> bool:
     """Brings the totals up to date; False where there was more than `batches_max` allows."""
     for _ in range(batches_max):
-        batch = await store.read(totals.ahead)
+        batch = await gateway.store.read(totals.ahead)
         if batch is None:
             return True
-        await store.write(totals.add, batch)
+        # Whoever adds a batch tells of it: several nodes send one letter.
+        if await gateway.store.write(totals.add, batch) and batch.notices and mail.is_set_up(gateway.config):
+            await _tell(gateway, batch.notices)
         if not batch.more:
             return True
     return False
+
+
+async def _tell(gateway, told: list[notices.Notice]) -> None:
+    """Sends the letters; a mail server that does not take one is logged, and the figures go on."""
+    letters = await gateway.store.read(notices.letters, told, gateway.config.public_url)
+    for letter in letters[:LETTERS_MAX]:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, mail.send, gateway.config, *letter)
+        except GatewayError as error:
+            log.warning("a notice was not sent: %s", error)
