@@ -135,6 +135,7 @@ class Gateway(Instance):
         self.sender.stop(SENDER_STOP_S)
         self.close()
         self.simulator.close()
+        os.close(self._lock)
 
     def _seed_demo(self) -> None:
         if self.store.read_now(merchants.find_or_none, merchants.DEMO_MERCHANT_ID):
