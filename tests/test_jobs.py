@@ -122,9 +122,8 @@ def alter(path: Path, sql: str) -> None:
 
 
 def test_one_data_directory_has_one_gateway(tmp_path):
-    with running(tmp_path) as gateway:
-        with pytest.raises(CannotStart, match="another gateway is running"):
-            Gateway(gateway.config)
+    with running(tmp_path) as gateway, pytest.raises(CannotStart, match="another gateway is running"):
+        Gateway(gateway.config)
     with running(tmp_path):
         pass
 
