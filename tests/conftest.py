@@ -15,8 +15,9 @@ from tests import services
 from tests.scenes import Scene, Shop
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A run that is told to stop shuts its servers down, as it does on Ctrl-C."""
+    config.addinivalue_line("markers", "slow: waits for seconds to pass, which only the real clock can do")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
