@@ -1,5 +1,8 @@
 """The first page, which moves by itself; the stream that moves every page; and how the dashboard looks."""
 
+import asyncio
+import time
+
 from sanic.response import HTTPResponse
 
 from gateway import audit, charts, i18n, logins, merchants, periods, reports
@@ -12,6 +15,8 @@ from gateway.web.words import Words
 
 FOLDS_MAX = 5  # batches that a page folds before it shows itself; the rest is folded behind it
 RECENT = 6
+READ_EVERY_S = 0.2  # a stream reads once for all that happened meanwhile, however much that is
+ATTEMPT = "webhook.attempt"  # not an event, but something that pages show
 
 
 async def overview(visit: Visit) -> HTTPResponse:
@@ -71,13 +76,15 @@ async def live(visit: Visit) -> None:
 
     `id` is the event's number, so that a browser which was away hears first of what it missed.
     """
-    last = _last_event_id(visit)
+    last, read_at = _last_event_id(visit), 0.0
 
     async def produce(change) -> tuple[list[bytes], bool]:
-        nonlocal last
+        nonlocal last, read_at
+        await asyncio.sleep(read_at + READ_EVERY_S - time.monotonic())
+        read_at = time.monotonic()
         alive, rows = await visit.read(_news, visit, last)
-        if alive and change and not rows:
-            return [_message(last, *change)], False  # Not an event, but something that a page shows: an attempt.
+        if alive and not rows and change and change[0] == ATTEMPT:
+            return [_message(last, *change)], False
         last = rows[-1][0] if rows else last
         return [_message(*row) for row in rows], not alive
 
