@@ -98,6 +98,11 @@ def find_by_email(tx, email: str) -> User | None:
     return User(*row) if row else None
 
 
+def has_second_factor(tx, email: str) -> bool:
+    row = tx.one("SELECT totp_sealed FROM users WHERE email = ?", (email.strip().lower(),))
+    return bool(row and row[0] is not None)
+
+
 def list_all(tx) -> list[User]:
     """Everybody on this instance, for its operator; needs a transaction that may write."""
     tx.execute(_ADD_FOUNDERS.format(which="1 = 1"))

@@ -214,11 +214,12 @@ def keys() -> None:
 @click.option("--merchant", "merchant_id", required=True, help="The merchant's id or e-mail address.")
 @click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Which world.")
 @click.option("--name", default="", help="What the key is for.")
-def create_key(config_file, data_dir, merchant_id, mode, name) -> None:
+@click.option("--scope", type=click.Choice(merchants.SCOPES), default="full", show_default=True, help="What it may do.")
+def create_key(config_file, data_dir, merchant_id, mode, name, scope) -> None:
     """Create an API key and print it with its secret."""
     with _instance(config_file, data_dir) as instance:
-        merchant_id = _merchant_id(instance, merchant_id)
-        key_id, secret = instance.store.write_now(merchants.create_key, instance.master, merchant_id, mode, name)
+        chosen = (_merchant_id(instance, merchant_id), mode, name, scope)
+        key_id, secret = instance.store.write_now(merchants.create_key, instance.master, *chosen)
     click.echo(f"key      {key_id}\nsecret   {secret}")
 
 

@@ -26,18 +26,26 @@ DEMO_SECRET = "secret_test_xyz789"
 DEMO_WEBHOOK_SECRET = "whsec_test_abc123"
 
 
+# What a key may do: everything, or look only.
+SCOPES = ("full", "read")
+
+
 class KeyRow(Struct, frozen=True):
     """An API key as it is stored."""
 
     id: str
     merchant_id: str
     mode: str
+    scope: str
     secret_sealed: bytes
     revoked_at: int | None
 
     @property
     def owner(self) -> Owner:
         return Owner(self.merchant_id, self.mode)
+
+
+KEY_COLUMNS = ", ".join(KeyRow.__struct_fields__)
 
 
 def add(tx, *, name: str, email: str, password_hash: str, merchant_id: str | None = None) -> str:
@@ -88,16 +96,27 @@ def list_merchants(tx) -> list[dict]:
 
 
 def create_key(
-    tx, master: MasterKey, merchant_id: str, mode: str, name: str = "", *, key_id: str = "", secret: str = ""
+    tx,
+    master: MasterKey,
+    merchant_id: str,
+    mode: str,
+    name: str = "",
+    scope: str = "full",
+    *,
+    key_id: str = "",
+    secret: str = "",
 ) -> tuple[str, Secret]:
-    """A new key and its secret, which is stored sealed under the master key."""
+    """A new key and its secret, which is stored sealed under the master key; raises BadRequest, NotFound."""
     find(tx, merchant_id)
+    if scope not in SCOPES:
+        raise BadRequest("A key's scope is full or read.", field="scope")
     key_id = key_id or f"key_{mode}_{random_letters()}"
     secret = Secret(secret or f"secret_{mode}_{random_letters(SECRET_LETTERS)}")
     ApiKey.insert(
         id=key_id,
         merchant_id=merchant_id,
         mode=mode,
+        scope=scope,
         name=name[:NAME_LENGTH_MAX],
         secret_sealed=master.seal(secret, key_id),
         created_at=now_ms(),
@@ -120,6 +139,7 @@ def list_keys(tx, merchant_id: str | None = None) -> list[dict]:
             "id": key.id,
             "merchant_id": key.merchant_id,
             "mode": key.mode,
+            "scope": key.scope,
             "name": key.name,
             "created_at": rfc3339(key.created_at),
             "last_used_at": rfc3339(key.last_used_at),
@@ -130,15 +150,16 @@ def list_keys(tx, merchant_id: str | None = None) -> list[dict]:
 
 
 def find_key(tx, key_id: str) -> KeyRow | None:
-    row = tx.one("SELECT id, merchant_id, mode, secret_sealed, revoked_at FROM api_keys WHERE id = ?", (key_id,))
+    row = tx.one(f"SELECT {KEY_COLUMNS} FROM api_keys WHERE id = ?", (key_id,))
     return KeyRow(*row) if row else None
 
 
 def newest_key(tx, owner: Owner) -> KeyRow | None:
     """The key that the owner's pages and signatures use."""
     row = tx.one(
-        "SELECT id, merchant_id, mode, secret_sealed, revoked_at FROM api_keys"
-        " WHERE merchant_id = ? AND mode = ? AND revoked_at IS NULL ORDER BY created_at DESC LIMIT 1",
+        f"SELECT {KEY_COLUMNS} FROM api_keys"
+        " WHERE merchant_id = ? AND mode = ? AND scope = 'full' AND revoked_at IS NULL"
+        " ORDER BY created_at DESC LIMIT 1",
         owner,
     )
     return KeyRow(*row) if row else None

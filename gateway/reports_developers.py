@@ -15,6 +15,7 @@ IDEMPOTENCY_LOOKED_AT = 20_000  # of all merchants' newest, since the rows are i
 
 class ApiKey(NamedTuple):
     id: str
+    scope: str
     name: str
     created_at: int
     last_used_at: int | None
@@ -33,7 +34,7 @@ class IdempotencyKey(NamedTuple):
 def api_keys(tx, owner: Owner) -> list[ApiKey]:
     """The owner's keys, those that work first."""
     rows = tx.all(
-        "SELECT id, name, created_at, last_used_at, revoked_at FROM api_keys WHERE merchant_id = ? AND mode = ?"
+        "SELECT id, scope, name, created_at, last_used_at, revoked_at FROM api_keys WHERE merchant_id = ? AND mode = ?"
         " ORDER BY CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END, created_at DESC LIMIT ?",
         (*owner, KEYS_MAX),
     )

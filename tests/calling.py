@@ -98,10 +98,12 @@ def add_merchant(server: Server, email: str, password: str, mode: str = "test") 
     return Caller(server, credentials(*pair), merchant_id)
 
 
-def add_key(server: Server, caller: Caller, mode: str) -> Caller:
+def add_key(server: Server, caller: Caller, mode: str = "test", scope: str = "full") -> Caller:
     """Another key of the same merchant."""
     with data_of(server) as instance:
-        pair = instance.store.write_now(merchants.create_key, instance.master, caller.merchant_id, mode)
+        pair = instance.store.write_now(
+            merchants.create_key, instance.master, caller.merchant_id, mode, "", scope
+        )
     return Caller(server, credentials(*pair), caller.merchant_id)
 
 

@@ -335,3 +335,31 @@ def test_passwords_cannot_be_tried_without_end(busy: Server):
 
 def test_the_demo_has_no_limits(alice: Caller):
     assert {alice("GET", "/merchant/config").status for _ in range(50)} == {200}
+
+
+# What a key may do
+
+
+def test_a_key_that_may_only_read_reads_and_writes_nothing(server: Server, alice: Caller):
+    reader = add_key(server, alice, scope="read")
+    assert reader("GET", "/orders").status == 200
+    refused = reader("POST", "/orders", {"amount": 50_000})
+    assert (refused.status, refused.code) == (403, "FORBIDDEN_ERROR")
+    assert refused.json["error"]["reason"] == "read_only_key"
+    assert reader("PATCH", "/merchant/webhook", {"webhook_url": None}).status == 403
+
+
+def test_an_account_with_a_second_factor_gets_no_token_for_a_password_alone(server: Server):
+    carol = {"email": "carol@example.com", "password": "correct horse battery"}
+    caller, login = add_merchant(server, **carol), carol
+    assert caller("POST", "/auth/token", login).status == 200
+    with data_of(server) as instance:
+        instance.store.write_now(_turn_second_factor_on, carol["email"])
+    refused = caller("POST", "/auth/token", login)
+    assert (refused.status, refused.json["error"]["reason"]) == (403, "second_factor")
+    assert caller("POST", "/auth/token", login | {"password": "wrong password"}).status == 401
+
+
+def _turn_second_factor_on(tx, email):
+    user = accounts.find_by_email(tx, email)
+    tx.execute("UPDATE users SET totp_sealed = ? WHERE id = ?", (b"sealed", user.id))

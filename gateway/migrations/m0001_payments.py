@@ -17,6 +17,7 @@ STATEMENTS = (
         id TEXT NOT NULL PRIMARY KEY,
         merchant_id TEXT NOT NULL,
         mode TEXT NOT NULL CHECK (mode IN ('test', 'live')),
+        scope TEXT NOT NULL CHECK (scope IN ('full', 'read')),
         name TEXT NOT NULL,
         secret_sealed {bytes} NOT NULL,
         created_at {bigint} NOT NULL,

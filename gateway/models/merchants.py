@@ -20,6 +20,7 @@ class ApiKey(Table):
     id = TextField(primary_key=True)
     merchant_id = TextField(index=True)
     mode = TextField(constraints=[Check("mode IN ('test', 'live')")])
+    scope = TextField(default="full", constraints=[Check("scope IN ('full', 'read')")])
     name = TextField(default="")
     secret_sealed = BlobField()
     created_at = BigIntegerField()

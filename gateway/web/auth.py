@@ -9,13 +9,13 @@ import ipaddress
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 from sanic import Request
 
-from gateway import clock, crypto, merchants, objects
-from gateway.errors import AuthenticationFailed
+from gateway import accounts, clock, crypto, merchants, objects
+from gateway.errors import AuthenticationFailed, Forbidden
 from gateway.limits import Limiter
 from gateway.objects import Owner
 
@@ -23,10 +23,12 @@ KEYS_CACHED_S = 1.0  # a key revoked by another process stays valid for at most 
 KEYS_CACHED_MAX = 10_000
 USE_NOTED_EVERY_MS = 60_000
 TOKEN_LIFETIME_S = 900
+READING = ("GET", "HEAD")
 TOKEN_AUDIENCE = "gateway api"
 
 WRONG = "The API key or its secret is missing or wrong."
 WRONG_LOGIN = "The e-mail address or the password is wrong."
+NEEDS_KEY = "This account asks for a second factor, which a token cannot. Use an API key."
 WRONG_TOKEN = "The token is wrong or has expired."
 
 
@@ -52,6 +54,15 @@ class Token(Struct):
     expires_at: str
 
 
+class KnownKey(NamedTuple):
+    """What is remembered of a key for a moment: whose it is, what it may do, and a hash of its secret."""
+
+    until_s: float
+    owner: Owner
+    scope: str
+    digest: bytes
+
+
 class Authenticator:
     """Lets merchants in and counts what they ask; raises AuthenticationFailed or RateLimited."""
 
@@ -59,7 +70,7 @@ class Authenticator:
         self._store = store
         self._master = master
         self._token_key = master.derive("api tokens")
-        self._keys: dict[str, tuple[float, Owner, bytes]] = {}
+        self._keys: dict[str, KnownKey] = {}
         self._used_at: dict[str, int] = {}
         self._by_key = Limiter(limits.requests_per_minute, "requests with this API key")
         self._by_address = Limiter(limits.address_requests_per_minute, "requests from this address")
@@ -96,25 +107,25 @@ class Authenticator:
             if scheme.lower() == "bearer":
                 return await self._by_token(request, credentials.strip()), None
             key_id, secret = _basic(credentials) if scheme.lower() == "basic" else (None, None)
-        owner = await self._owner(key_id, secret) if key_id and secret else None
-        if owner is None:
+        key = await self._key(key_id, secret) if key_id and secret else None
+        if key is None:
             self.count_address(request)
             raise AuthenticationFailed(WRONG)
         self._by_key.count(key_id)
         self._note_use(key_id)
-        return owner, key_id
+        if key.scope == "read" and request.method not in READING:
+            raise Forbidden("This API key may only read.", reason="read_only_key")
+        return key.owner, key_id
 
-    async def _owner(self, key_id: str, secret: str) -> Owner | None:
+    async def _key(self, key_id: str, secret: str) -> KnownKey | None:
         if not (key_id.isascii() and key_id.isprintable()):
             return None  # Not every database could even be asked about it.
-        entry = self._keys.get(key_id)
-        if entry is None or entry[0] < time.monotonic():
-            entry = await self._look_up(key_id)
-        if entry is None or not hmac.compare_digest(_digest(secret), entry[2]):
-            return None
-        return entry[1]
+        key = self._keys.get(key_id)
+        if key is None or key.until_s < time.monotonic():
+            key = await self._look_up(key_id)
+        return key if key and hmac.compare_digest(_digest(secret), key.digest) else None
 
-    async def _look_up(self, key_id: str):
+    async def _look_up(self, key_id: str) -> KnownKey | None:
         row = await self._store.read(merchants.find_key, key_id)
         if row is None or row.revoked_at is not None:
             self._keys.pop(key_id, None)
@@ -122,9 +133,9 @@ class Authenticator:
         secret = self._master.unseal(row.secret_sealed, row.id)
         if len(self._keys) >= KEYS_CACHED_MAX:
             self._keys.clear()
-        entry = (time.monotonic() + KEYS_CACHED_S, row.owner, _digest(secret))
-        self._keys[key_id] = entry
-        return entry
+        key = KnownKey(time.monotonic() + KEYS_CACHED_S, row.owner, row.scope, _digest(secret))
+        self._keys[key_id] = key
+        return key
 
     def forget_key(self, key_id: str) -> None:
         """Makes a revocation in this process count at once."""
@@ -163,6 +174,8 @@ class Authenticator:
         check = partial(crypto.password_matches, login.password, known)
         if not await asyncio.get_running_loop().run_in_executor(self._passwords, check) or not merchant:
             raise AuthenticationFailed(WRONG_LOGIN)
+        if await self._store.read(accounts.has_second_factor, login.email):
+            raise Forbidden(NEEDS_KEY, reason="second_factor")
         expires_s = int(time.time()) + TOKEN_LIFETIME_S
         claims = {
             "sub": merchant.id,

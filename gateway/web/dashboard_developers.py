@@ -22,12 +22,13 @@ async def create_key(visit: Visit) -> HTTPResponse:
     name = visit.field("name")
     if len(name) > merchants.NAME_LENGTH_MAX or not name.isprintable():
         raise BadRequest(f"A name has at most {merchants.NAME_LENGTH_MAX} printable characters.", field="name")
-    key_id, secret = await visit.write(_create, visit.actor, visit.gateway.master, visit.owner, name)
+    scope = visit.field("scope") or "full"
+    key_id, secret = await visit.write(_create, visit.actor, visit.gateway.master, visit.owner, name, scope)
     return await keys(visit, {key_id: secret})
 
 
-def _create(tx, actor, master, owner, name: str) -> tuple:
-    key_id, secret = merchants.create_key(tx, master, owner.merchant_id, owner.mode, name)
+def _create(tx, actor, master, owner, name: str, scope: str) -> tuple:
+    key_id, secret = merchants.create_key(tx, master, owner.merchant_id, owner.mode, name, scope)
     audit.record(tx, actor, "key.create", key_id, name)
     return key_id, secret
 
