@@ -93,6 +93,15 @@ def attempt(tx, owner: Owner, order_id: str) -> OrderRow:
     raise Conflict("This order is already paid.", reason="order_paid")
 
 
+def hold(tx, order_id: str) -> None:
+    """Keeps the order's row until the commit.
+
+    Who changes an order and its payment takes the order first: in the other order, somebody who starts a payment and
+    somebody who settles one wait for each other on PostgreSQL.
+    """
+    tx.execute(statements.HOLD_ORDER, (order_id,))
+
+
 def paid(tx, order_id: str, amount: int) -> OrderRow:
     """Marks the order as paid by a capture of `amount`; the caller has made sure that it happens once."""
     now = now_ms()

@@ -186,6 +186,7 @@ def capture(tx, owner: Owner, payment_id: str, amount: int | None) -> bytes:
     money.check_amount(amount, payment.currency)
     if amount > payment.amount:
         raise BadRequest("Capture amount exceeds the authorised amount", field="amount")
+    orders.hold(tx, payment.order_id)
     taken = tx.changed(
         "UPDATE payments SET captured = 1, amount_captured = ?, step = 'capture', due_at = ?, claimed_until = NULL,"
         " work_attempts = 0, updated_at = ? WHERE id = ? AND status = 'success' AND captured = 0",

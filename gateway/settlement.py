@@ -9,7 +9,7 @@ from functools import partial
 
 from msgspec import structs
 
-from gateway import bell, events, objects, payments, statements, states
+from gateway import bell, events, objects, orders, payments, statements, states
 from gateway.clock import now_ms
 from gateway.crypto import MasterKey
 from gateway.cvv import CvvMemory
@@ -180,6 +180,8 @@ def release_all(tx) -> int:
 
 def _succeed(tx, payment: PaymentRow, outcome: Outcome) -> None:
     captured = payment.capture == "automatic"
+    if captured:
+        orders.hold(tx, payment.order_id)
     moved = _move(
         tx, payment, "success",
         processor_reference=outcome.reference,

@@ -1,15 +1,30 @@
 """From the claim to the last word of the bank: answers, silence, challenges, and a process that dies in between."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
+import psycopg
 import pytest
 
-from gateway import clock, payments, settlement
+from gateway import clock, orders, payments, settlement
 from gateway.errors import BadRequest
 from gateway.processors import Outcome, OutcomeUnknown
 from gateway.processors.instruments import documented
-from tests.scenes import DECLINED, NO_MONEY, THREE_D_SECURE, UNANSWERED, UPI, UPI_FAILS, VISA, Scene, Shop, card
+from tests.scenes import (
+    DECLINED,
+    NO_MONEY,
+    THREE_D_SECURE,
+    UNANSWERED,
+    UPI,
+    UPI_FAILS,
+    VISA,
+    Scene,
+    Shop,
+    card,
+    refusal,
+)
 
 CLAIM_S = settlement.CLAIM_MS / 1000
 CVV_OF_AMEX = "7373"
@@ -129,6 +144,43 @@ def test_what_was_rolled_back_with_others_is_written_down_when_it_runs_again(sce
     scene.settle(claimed, outcome)
     assert alice.status(payment) == "success"
     assert scene.cvvs.get(payment["id"]) is None
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_who_starts_a_payment_and_who_settles_one_do_not_wait_for_each_other(scene, alice, postgres_gateway):
+    """Somebody tries to pay an order while its payment is being settled; both touch the order and the payment."""
+    order = alice.order()
+    first = alice.pay(order)
+    claimed = scene.claim()
+    outcome = scene.ask(claimed)
+    draft = payments.check(msgspec.convert({"order_id": order["id"], **UPI}, payments.NewPayment))
+    order_is_held, runs = threading.Event(), []
+
+    def start(tx):
+        runs.append("start")
+        orders.attempt(tx, alice.owner, order["id"])
+        order_is_held.set()
+        while not somebody_waits(postgres_gateway):
+            pass
+        return scene.desk.start(tx, alice.owner, draft)
+
+    def settle(tx):
+        runs.append("settle")
+        scene.teller.settle(tx, claimed, outcome)
+
+    with ThreadPoolExecutor(2) as threads:
+        starting = threads.submit(refusal, scene.store.write_now, start)
+        assert order_is_held.wait(10)
+        threads.submit(scene.store.write_now, settle).result()
+    assert starting.result() == (409, "CONFLICT_ERROR", "payment_alive")
+    assert alice.status(first) == "success"
+    assert sorted(runs) == ["settle", "start"], "nobody had to be ended by PostgreSQL and run again"
+
+
+def somebody_waits(url: str) -> bool:
+    with psycopg.connect(url) as admin:
+        ours = "SELECT wait_event_type FROM pg_stat_activity WHERE datname = current_database()"
+        return ("Lock",) in admin.execute(ours).fetchall()
 
 
 # Silence is not a failure

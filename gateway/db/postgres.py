@@ -171,7 +171,8 @@ class PostgresStore:
 @lru_cache(maxsize=512)
 def _numbered(sql: str) -> str:
     """The hot statements are written with `?`; psycopg wants `%s`."""
-    return sql.replace("%", "%%").replace("?", "%s").replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED")
+    sql = sql.replace("%", "%%").replace("?", "%s")
+    return sql.replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED").replace("/*for update*/", "FOR UPDATE")
 
 
 def _first_line(error: BaseException) -> str:
