@@ -102,10 +102,10 @@ class SqliteStore:
         return await future
 
     def write_now(self, work, *args):
-        """The same for a thread that may wait."""
+        """The same for a thread, which is never refused: it waits, so it cannot ask for more meanwhile."""
         assert threading.current_thread() is not self._writer, "a unit of work must not wait for another"
         future: Future = Future()
-        self._enqueue((work, args, future, None))
+        self._waiting.put((work, args, future, None))
         return future.result()
 
     def write_each(self, units: list[tuple]) -> list:
