@@ -155,6 +155,16 @@ def test_the_order_of_fields_and_spaces_make_no_other_request(alice: Caller):
     assert (again.body, again.headers["Idempotent-Replayed"]) == (first.body, "true")
 
 
+def test_of_a_cvv_not_even_a_fingerprint_is_kept(alice: Caller):
+    """So another CVV makes no other request; another number does."""
+    card = {"number": "4111111111111111", "expiry_month": 12, "expiry_year": 2030, "cvv": "737", "holder_name": "Asha"}
+    body = {"order_id": alice.order()["id"], "method": "card", "card": card}
+    first = alice("POST", "/payments", body, key="card")
+    again = alice("POST", "/payments", body | {"card": card | {"cvv": "738"}}, key="card")
+    assert (again.body, again.headers["Idempotent-Replayed"]) == (first.body, "true")
+    assert alice("POST", "/payments", body | {"card": card | {"number": "4242424242424242"}}, key="card").status == 422
+
+
 def test_two_merchants_may_use_the_same_key(server: Server, alice: Caller):
     bob = add_merchant(server, **BOB)
     first, second = (caller("POST", "/orders", {"amount": 50_000}, key="same") for caller in (alice, bob))

@@ -121,6 +121,14 @@ def test_a_fingerprint_tells_nothing_of_the_request():
     assert len(ours) == 32
 
 
+def test_repetitions_and_conflicts_are_counted(scene: Scene):
+    make_order(scene, key())
+    make_order(scene, key())
+    make_order(scene, key())
+    scene.store.write_now(idempotency.count_conflict, "alice:test", "k1")
+    assert scene.rows("SELECT hits, conflicts FROM idempotency_keys") == [(2, 1)]
+
+
 def at_once(count: int, call) -> list:
     """What `count` calls in as many threads return or raise."""
 
