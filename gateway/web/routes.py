@@ -154,7 +154,6 @@ def _idempotency_key(call: Call, route: Route, document: dict) -> idempotency.Ke
 
 def _canonical(document: dict) -> bytes:
     """The request's meaning, whatever the order of its fields; without the CVV, of which nothing may be kept."""
-    document = {name: value for name, value in document.items() if name != "cvv"}
     if isinstance(card := document.get("card"), dict):
         document = document | {"card": _without_cvv(card)}
     return msgspec.json.encode(_without_cvv(document), order="deterministic")
