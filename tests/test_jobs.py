@@ -274,6 +274,18 @@ def test_more_work_than_is_claimed_at_once_is_all_done(scene: Scene, alice: Shop
     assert {alice.the_refund(refund)["status"] for refund in refunds} == {"processed"}
 
 
+def test_a_stop_ends_the_work_with_the_round_that_it_is_in(scene: Scene, alice: Shop, monkeypatch):
+    monkeypatch.setattr(tasks, "CLAIMS_AT_ONCE", 3)
+    payments = [alice.pay() for _ in range(10)]
+    worker, submit = scene.worker, scene.bank.submit
+    monkeypatch.setattr(scene.bank, "submit", lambda charge: worker.stop() or submit(charge))
+    worker.payments()
+    statuses = [alice.status(payment) for payment in payments]
+    assert (statuses.count("success"), statuses.count("pending")) == (3, 7)
+    scene.work()
+    assert {alice.status(payment) for payment in payments} == {"success"}
+
+
 def test_one_that_cannot_be_settled_does_not_stop_the_others(scene_to_break: Scene, caplog):
     alice = scene_to_break.alice
     payments = [alice.pay() for _ in range(3)]

@@ -50,12 +50,14 @@ class Worker:
 
     def _work_off(self, processor: Processor) -> None:
         for _ in range(ROUNDS_MAX):
-            claimed = self._store.write_now(settlement.claim, processor.name, CLAIMS_AT_ONCE)
-            if not claimed:
+            if self._stopping.is_set() or not (claimed := self._claim_payments(processor)):
                 return
             self._settle([(payment, self._teller.ask(processor, payment)) for payment in claimed])
             self._let_requests_pass()
         bell.ring_payments()
+
+    def _claim_payments(self, processor: Processor) -> list:
+        return self._store.write_now(settlement.claim, processor.name, CLAIMS_AT_ONCE)
 
     def _settle(self, answers: list[tuple]) -> None:
         """Those that have to wait are parked together; every decision is a unit of its own."""
@@ -75,14 +77,13 @@ class Worker:
             self._stopping.wait(YIELD_S)
 
     def stop(self) -> None:
-        """Ends every pause at once."""
+        """Ends every pause at once, and every task after the round that it is in."""
         self._stopping.set()
 
     def refunds(self) -> None:
         """Carries every due refund one step further."""
         for _ in range(ROUNDS_MAX):
-            claimed = self._store.write_now(refunds.claim, CLAIMS_AT_ONCE)
-            if not claimed:
+            if self._stopping.is_set() or not (claimed := self._store.write_now(refunds.claim, CLAIMS_AT_ONCE)):
                 return
             self._write_down([self._refund(refund) for refund in claimed])
         bell.ring_refunds()
@@ -101,7 +102,10 @@ class Worker:
 
     def housekeeping(self) -> None:
         """Forgets what has outlived its purpose, a bounded amount at a time."""
-        while self._store.write_now(idempotency.prune) >= idempotency.PRUNE_ROWS_MAX:
-            continue
-        while self._store.write_now(deliveries.prune_attempts, self._config.webhooks.log_days):
+        self._repeat(lambda: self._store.write_now(idempotency.prune) >= idempotency.PRUNE_ROWS_MAX)
+        self._repeat(lambda: self._store.write_now(deliveries.prune_attempts, self._config.webhooks.log_days) > 0)
+
+    def _repeat(self, step) -> None:
+        """As long as there is more to do and nobody has asked to stop."""
+        while not self._stopping.is_set() and step():
             continue
