@@ -72,6 +72,21 @@ def check(
     return card, issuer
 
 
+def check_again(card: Card, now_ms: int) -> tuple[Card, str]:
+    """A saved card and its network, with its CVV if the payer was asked; raises InvalidCard or ExpiredCard."""
+    issuer = network(card.number)
+    if is_expired(card.expiry_month, card.expiry_year, now_ms):
+        raise ExpiredCard("The saved card has expired", field="token")
+    if card.cvv is not None:
+        _check_cvv(card.cvv, issuer, "cvv")
+    return card, issuer
+
+
+def is_expired(month: int, year: int, now_ms: int) -> bool:
+    """A card is good until its month has ended everywhere on earth, which is at UTC-12 last."""
+    return (year, month) < _latest_today(now_ms)
+
+
 def network(number: str) -> str:
     """The network whose longest prefix the digits start with, or `unknown`."""
     for length in _PREFIX_LENGTHS:
@@ -111,21 +126,26 @@ def _check_number(number: object) -> str:
 
 
 def _check_expiry(month_given: object, year_given: object, now_ms: int) -> tuple[int, int]:
-    """A card is good until its month has ended everywhere on earth, which is at UTC-12 last."""
     month, year = _as_text(month_given), _as_text(year_given)
     if not _MONTH.fullmatch(month):
         raise InvalidCard("Expiry month must be 1 to 12", field="card.expiry_month")
     if not _YEAR.fullmatch(year):
         raise InvalidCard("Expiry year must have four digits, or its last two", field="card.expiry_year")
     expiry_month, expiry_year = int(month), int(year) + (2000 if len(year) == 2 else 0)
-    latest_today = datetime.fromtimestamp(now_ms / 1000, UTC) - timedelta(hours=12)
-    if expiry_year < latest_today.year:
+    year_today, _ = _latest_today(now_ms)
+    if expiry_year < year_today:
         raise ExpiredCard("Card has expired", field="card.expiry_year")
-    if (expiry_year, expiry_month) < (latest_today.year, latest_today.month):
+    if is_expired(expiry_month, expiry_year, now_ms):
         raise ExpiredCard("Card has expired", field="card.expiry_month")
-    if expiry_year > latest_today.year + MAX_YEARS_AHEAD:
+    if expiry_year > year_today + MAX_YEARS_AHEAD:
         raise InvalidCard("Expiry year is too far in the future", field="card.expiry_year")
     return expiry_month, expiry_year
+
+
+def _latest_today(now_ms: int) -> tuple[int, int]:
+    """Year and month where it is earliest on earth."""
+    there = datetime.fromtimestamp(now_ms / 1000, UTC) - timedelta(hours=12)
+    return there.year, there.month
 
 
 def _as_text(given: object) -> str:
@@ -134,11 +154,11 @@ def _as_text(given: object) -> str:
     return given if isinstance(given, str) else ""
 
 
-def _check_cvv(cvv: object, issuer: str) -> str:
+def _check_cvv(cvv: object, issuer: str, field: str = "card.cvv") -> str:
     length = cvv_length(issuer)
     if isinstance(cvv, str) and _CVV.fullmatch(cvv) and len(cvv) == length:
         return cvv
-    raise InvalidCard(f"CVV must be a string of {length} digits", field="card.cvv")
+    raise InvalidCard(f"CVV must be a string of {length} digits", field=field)
 
 
 def _check_holder_name(holder_name: object) -> str:

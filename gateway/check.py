@@ -58,6 +58,17 @@ RULES = {
     "card numbers kept for payments that are final": """
         SELECT payment_id FROM sealed_cards LEFT JOIN payments ON payments.id = payment_id
         WHERE payments.id IS NULL OR payments.status IN ('success', 'failed', 'cancelled')""",
+    "saved card numbers that nobody agreed to have kept": """
+        SELECT saved_cards.id FROM saved_cards
+        LEFT JOIN customer_payments AS agreement ON agreement.payment_id = saved_cards.payment_id AND agreed = 1
+        AND agreement.customer_id = saved_cards.customer_id
+        LEFT JOIN payments ON payments.id = agreement.payment_id AND card_fingerprint = saved_cards.fingerprint
+        AND EXISTS (SELECT 1 FROM status_changes WHERE object_id = payments.id AND to_status = 'success')
+        WHERE payments.id IS NULL""",
+    "saved cards of another merchant or mode than their customer": """
+        SELECT saved_cards.id FROM saved_cards LEFT JOIN customers ON customers.id = customer_id
+        AND customers.merchant_id = saved_cards.merchant_id AND customers.mode = saved_cards.mode
+        WHERE customers.id IS NULL""",
     "work that nobody will ever find: open, but not due": """
         SELECT id FROM payments WHERE status IN ('pending', 'processing', 'requires_action') AND due_at IS NULL
         UNION ALL SELECT id FROM refunds WHERE status = 'pending' AND due_at IS NULL

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway import links, merchant_settings, merchants, objects, orders, payments, signatures, statements
+from gateway import links, merchant_settings, merchants, objects, orders, payments, saved_cards, signatures, statements
 from gateway.clock import now_ms, rfc3339
-from gateway.crypto import MasterKey
+from gateway.crypto import MasterKey, Secret
 from gateway.errors import BadRequest, NotFound, RateLimited
 from gateway.objects import Owner, PaymentRow
 
@@ -21,6 +21,18 @@ class NewPublicPayment(payments.NewPayment):
     flow: Annotated[
         Literal["qr"], Meta(description="for upi without vpa: the payer approves in the app that a QR code opens")
     ] | None = None
+    cvv: Annotated[str, Meta(description="for token: the payer is asked for it again")] | None = None
+    save_card: Annotated[bool, Meta(description="for card: the payer agreed to have it kept in this browser")] = False
+
+    def __repr__(self) -> str:
+        return "NewPublicPayment(***)"
+
+
+class PublicDraft(Struct, frozen=True):
+    """A customer's payment that has passed every check which needs no database."""
+
+    draft: payments.Draft
+    save_card: bool
 
 
 class PublicOrder(Struct, kw_only=True):
@@ -74,8 +86,22 @@ def show_order(tx, order_id: str, key_id: str | None) -> PublicOrder:
     )
 
 
-def check(new: NewPublicPayment) -> payments.Draft:
-    """Refuses what no bank would take, like `payments.check`, but for UPI by QR code, which needs no address."""
+def check(new: NewPublicPayment, secret: str | None = None) -> PublicDraft:
+    """Refuses what no bank would take, and a card to be saved in a browser that could not be recognised again."""
+    if new.save_card and new.card is None:
+        raise BadRequest("save_card goes with card and nothing else.", field="save_card")
+    if new.save_card and not secret:
+        raise BadRequest("This browser keeps no cookie, so it would not find the card again.", field="save_card")
+    if (new.cvv is None) != (new.token is None):
+        raise BadRequest("A saved card needs token and cvv.", field="cvv")
+    draft = _check_flow(new)
+    if new.cvv is not None:
+        draft = msgspec.structs.replace(draft, cvv=Secret(new.cvv))
+    return PublicDraft(draft, new.save_card)
+
+
+def _check_flow(new: NewPublicPayment) -> payments.Draft:
+    """Like `payments.check`, but for UPI by QR code, which needs no address."""
     if new.flow is None:
         return payments.check(new)
     if new.method != "upi" or any((new.vpa, new.card, new.token, new.bank, new.wallet)):
@@ -83,14 +109,24 @@ def check(new: NewPublicPayment) -> payments.Draft:
     return payments.Draft(new.order_id, "upi")
 
 
-def pay(tx, desk: payments.Desk, draft: payments.Draft, key_id: str | None, attempts_max: int) -> bytes:
-    """Starts a payment for the order's customer; raises RateLimited after too many attempts."""
+def pay(
+    tx, desk: payments.Desk, new: PublicDraft, secret: str | None, key_id: str | None, attempts_max: int
+) -> bytes:
+    """Starts a payment for the order's customer, whom `secret` tells from others with saved cards.
+
+    Raises RateLimited after too many attempts, and what `Desk.start` raises.
+    """
+    draft = new.draft
     owner, order = orders.public(tx, draft.order_id)
     check_key(tx, owner, key_id)
     links.check_open(tx, order.id)
     if order.status != "paid":
         check_attempts(tx, order.id, attempts_max)
+    if draft.token:
+        saved_cards.check_own(tx, owner, draft.token, secret)
     payment_id = msgspec.json.decode(desk.start(tx, owner, draft))["id"]
+    if new.save_card and secret:
+        saved_cards.agree(tx, owner, payment_id, secret)
     return objects.encode(_public(payments.find(tx, owner, payment_id), None))
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway import bell, cards, events, ledger, lists, money, objects, orders, statements, states, vpa
+from gateway import bell, cards, events, ledger, lists, money, objects, orders, saved_cards, statements, states, vpa
 from gateway.clock import now_ms
-from gateway.crypto import MasterKey
+from gateway.crypto import MasterKey, Secret
 from gateway.cvv import CvvMemory
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ids import new_id
@@ -66,6 +66,8 @@ class Draft(Struct, frozen=True):
     wallet: str | None = None
     card: Card | None = None
     card_network: str | None = None
+    token: str | None = None
+    cvv: Secret | None = None  # beside a token
 
 
 METHOD_FIELDS = {"upi": {"vpa"}, "card": {"card", "token"}, "netbanking": {"bank"}, "wallet": {"wallet"}}
@@ -83,9 +85,11 @@ def check(new: NewPayment) -> Draft:
     if new.method == "wallet":
         return Draft(new.order_id, "wallet", wallet=vpa.check_wallet(new.wallet))
     if new.token is not None:
-        raise BadRequest("There is no saved card with this token.", field="token")
+        if new.card is not None:
+            raise BadRequest("A card payment needs either card or token.", field="token")
+        return Draft(new.order_id, "card", token=saved_cards.check_token(new.token))
     if new.card is None:
-        raise BadRequest("A card payment needs card.", field="card")
+        raise BadRequest("A card payment needs card or token.", field="card")
     fields = new.card
     card, network = cards.check(
         number=fields.number,
@@ -110,18 +114,30 @@ class Desk:
     def start(self, tx, owner: Owner, draft: Draft) -> bytes:
         """Writes a pending payment with all that follows from it and returns it as JSON.
 
-        Raises NotFound without the order, Conflict where the order is paid or has a payment that is still alive.
+        Raises NotFound without the order or the saved card, ExpiredCard or InvalidCard for a saved one that cannot pay,
+        Conflict where the order is paid or has a payment that is still alive.
         """
+        saved = saved_cards.find(tx, owner, draft.token) if draft.token else None
+        if saved:
+            draft = self._on_file(draft, saved)
         row = self._row(owner, orders.attempt(tx, owner, draft.order_id), draft)
         if tx.changed(statements.INSERT_PAYMENT, _values(row)) != 1:
             raise Conflict("Another payment of this order is in progress or has succeeded.", reason="payment_alive")
         states.remember(tx, row.id, None, "pending", row.created_at)
         if draft.card:
             self._keep_card(tx, row.id, draft.card)
+        if saved:
+            saved_cards.use(tx, row.id, saved, with_cvv=draft.cvv is not None)
         shown = objects.encode(objects.payment(row))
         events.record_each(tx, owner, ("payment.created", "payment.pending"), row.id, "payment", shown)
         tx.after_commit(bell.ring_payments)
         return shown
+
+    def _on_file(self, draft: Draft, saved: saved_cards.SavedRow) -> Draft:
+        number = self._master.unseal(saved.sealed, saved.id)
+        on_file = Card(number, saved.expiry_month, saved.expiry_year, draft.cvv, saved.holder_name)
+        card, network = cards.check_again(on_file, now_ms())
+        return msgspec.structs.replace(draft, card=card, card_network=network)
 
     def _row(self, owner: Owner, order: objects.OrderRow, draft: Draft) -> PaymentRow:
         now, card = now_ms(), draft.card
@@ -171,7 +187,8 @@ class Desk:
     def _keep_card(self, tx, payment_id: str, card: Card) -> None:
         tx.execute(statements.INSERT_SEALED_CARD, (payment_id, self._master.seal(card.number, payment_id)))
         # Before the commit: a moment after it another thread may ask the bank, and take a missing CVV for a lost one.
-        self._cvvs.keep(payment_id, card.cvv)
+        if card.cvv is not None:
+            self._cvvs.keep(payment_id, card.cvv)
 
 
 def capture(tx, owner: Owner, payment_id: str, amount: int | None) -> bytes:

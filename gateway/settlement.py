@@ -9,7 +9,7 @@ from functools import partial
 
 from msgspec import structs
 
-from gateway import bell, events, objects, orders, payments, statements, states
+from gateway import bell, events, objects, orders, payments, saved_cards, statements, states
 from gateway.clock import now_ms
 from gateway.crypto import MasterKey
 from gateway.cvv import CvvMemory
@@ -115,7 +115,7 @@ class Teller:
     def _card(self, payment: PaymentRow) -> Card | None:
         cvv = self._cvvs.get(payment.id)
         row = self._store.read_now(lambda tx: tx.one(statements.SELECT_SEALED_CARD, (payment.id,)))
-        if cvv is None or row is None:
+        if row is None or (cvv is None and not self._store.read_now(saved_cards.goes_without_cvv, payment.id)):
             return None
         number = self._master.unseal(row[0], payment.id)
         return Card(number, payment.card_expiry_month, payment.card_expiry_year, cvv, payment.card_holder_name)
@@ -129,11 +129,17 @@ class Teller:
         elif outcome.status == "requires_action":
             self._wait_for_customer(tx, payment, outcome)
         elif outcome.status == "succeeded":
-            _succeed(tx, payment, outcome)
+            self._succeed(tx, payment, outcome)
             tx.after_commit(partial(self._cvvs.forget, payment.id))
         else:
             _fail(tx, payment, outcome)
             tx.after_commit(partial(self._cvvs.forget, payment.id))
+
+    def _succeed(self, tx, payment: PaymentRow, outcome: Outcome) -> None:
+        """The number is destroyed with the move, so one that the customer wants kept is taken out before."""
+        promised = saved_cards.promise(tx, payment) if payment.method == "card" else None
+        if _succeed(tx, payment, outcome) and promised:
+            saved_cards.keep(tx, self._master, payment, promised)
 
     def _wait_for_customer(self, tx, payment: PaymentRow, outcome: Outcome) -> None:
         if payment.status == "requires_action":
@@ -178,7 +184,7 @@ def release_all(tx) -> int:
     )
 
 
-def _succeed(tx, payment: PaymentRow, outcome: Outcome) -> None:
+def _succeed(tx, payment: PaymentRow, outcome: Outcome) -> bool:
     captured = payment.capture == "automatic"
     if captured:
         orders.hold(tx, payment.order_id)
@@ -191,11 +197,12 @@ def _succeed(tx, payment: PaymentRow, outcome: Outcome) -> None:
         **DONE,
     )  # fmt: skip
     if not moved:
-        return
+        return False
     shown = objects.encode(objects.payment(moved))
     events.record(tx, moved.owner, "payment.success", moved.id, "payment", shown)
     if captured:
         payments.announce_capture(tx, moved)
+    return True
 
 
 def _fail(tx, payment: PaymentRow, outcome: Outcome) -> None:

@@ -28,6 +28,12 @@ def story(scene_to_break: Scene) -> dict[str, str]:
     return made | {"order of paid": paid["order_id"]}
 
 
+SAVED_BY_NOBODY = """
+    INSERT INTO saved_cards (id, merchant_id, mode, customer_id, payment_id, sealed, fingerprint, network, last4,
+    expiry_month, expiry_year, holder_name, created_at)
+    SELECT 'tok_nobodys', 'alice', 'test', 'cust_unknown', '{paid}', body, '', 'visa', '1111', 12, 2030, 'Asha', 1
+    FROM events LIMIT 1"""
+
 # Which rule, what is bent, and whom the finding names.
 BENT = [
     ("postings that do not sum to 0",
@@ -71,6 +77,8 @@ BENT = [
      "INSERT INTO sealed_cards SELECT '{cancelled}', body FROM events LIMIT 1", "{cancelled}"),
     ("card numbers kept for payments that are final",
      "INSERT INTO sealed_cards SELECT 'pay_unknown', body FROM events LIMIT 1", "pay_unknown"),
+    ("saved card numbers that nobody agreed to have kept", SAVED_BY_NOBODY, "tok_nobodys"),
+    ("saved cards of another merchant or mode than their customer", SAVED_BY_NOBODY, "tok_nobodys"),
     ("work that nobody will ever find",
      "UPDATE payments SET status = 'processing', due_at = NULL WHERE id = '{authorised}'", "{authorised}"),
     ("work that nobody will ever find",

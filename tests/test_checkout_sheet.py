@@ -16,8 +16,8 @@ def state(scene, order, attempts_max=ATTEMPTS_MAX):
 
 
 def pay_as_customer(scene, order, instrument):
-    draft = checkout.check(msgspec.convert({"order_id": order["id"], **instrument}, checkout.NewPublicPayment))
-    return msgspec.json.decode(scene.store.write_now(checkout.pay, scene.desk, draft, None, ATTEMPTS_MAX))["id"]
+    new = checkout.check(msgspec.convert({"order_id": order["id"], **instrument}, checkout.NewPublicPayment))
+    return msgspec.json.decode(scene.store.write_now(checkout.pay, scene.desk, new, None, None, ATTEMPTS_MAX))["id"]
 
 
 def test_a_new_order_shows_the_form(scene, alice):

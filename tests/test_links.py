@@ -23,8 +23,8 @@ def look(shop, link):
 
 
 def pay(scene, link):
-    draft = checkout.check(msgspec.convert({"order_id": link["order_id"], **UPI}, checkout.NewPublicPayment))
-    scene.store.write_now(checkout.pay, scene.desk, draft, None, 20)
+    new = checkout.check(msgspec.convert({"order_id": link["order_id"], **UPI}, checkout.NewPublicPayment))
+    scene.store.write_now(checkout.pay, scene.desk, new, None, None, 20)
 
 
 def in_an_hour():

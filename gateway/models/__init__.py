@@ -2,6 +2,7 @@
 
 from gateway.db import database
 from gateway.models.accounts import AuditEntry, Invitation, LoginCount, MerchantPreferences, Session, User
+from gateway.models.cards import Customer, CustomerPayment, SavedCard
 from gateway.models.links import PaymentLink
 from gateway.models.merchants import ApiKey, IdempotencyKey, Merchant, Setting
 from gateway.models.payments import LedgerEntry, Order, Payment, Refund, SealedCard, StatusChange
@@ -16,7 +17,7 @@ TABLES = (
     Merchant, ApiKey, IdempotencyKey, Setting,
     Order, Payment, SealedCard, Refund, StatusChange, LedgerEntry,
     Event, WebhookEndpoint, Delivery, DeliveryAttempt, Recovery,
-    MerchantSettings, PaymentLink,
+    MerchantSettings, PaymentLink, Customer, SavedCard, CustomerPayment,
     User, Session, Invitation, LoginCount, AuditEntry, MerchantPreferences, Total, ApiRequest,
 )  # fmt: skip
 

@@ -15,12 +15,15 @@ class OutcomeUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card in the clear, alive only between unsealing and the processor's call; its repr shows nothing."""
+    """A card in the clear, alive only between unsealing and the processor's call; its repr shows nothing.
+
+    `cvv` is None where a merchant charges a saved card whose owner is not there.
+    """
 
     number: str = field(repr=False)
     expiry_month: int = field(repr=False)
     expiry_year: int = field(repr=False)
-    cvv: str = field(repr=False)
+    cvv: str | None = field(repr=False)
     holder_name: str = field(repr=False)
 
 

@@ -7,6 +7,7 @@ from gateway.web import (
     account,
     bank,
     checkout,
+    customers,
     dashboard,
     demo,
     docs,
@@ -34,6 +35,7 @@ ROUTES = [
     *refunds.ROUTES,
     *webhooks.ROUTES,
     *links.ROUTES,
+    *customers.ROUTES,
     *public.ROUTES,
     *operations.ROUTES,
 ]
@@ -55,6 +57,7 @@ def create_app(gateway) -> Sanic:
     static.install(app, pages.static())
     app.ctx.live = Live(app)
     checkout.mount(app, gateway, app.ctx.live)
+    customers.mount(app, gateway)
     bank.mount(app, gateway)
     demo.mount(app, gateway)
     dashboard.mount(app, gateway)

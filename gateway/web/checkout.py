@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 from sanic import Request
 from sanic.response import HTTPResponse, redirect
 
-from gateway import accent, checkout, checkout_sheet, i18n, links, merchant_settings, objects, payments
+from gateway import accent, checkout, checkout_sheet, i18n, links, merchant_settings, objects, payments, saved_cards
 from gateway.checkout_sheet import Sheet
 from gateway.errors import BadRequest, NotFound
-from gateway.web import checkout_page, checkout_words, door, live, pages, qr
+from gateway.web import checkout_page, checkout_words, customers, door, live, pages, qr
 from gateway.web.checkout_page import Asked
 from gateway.web.live import Live
 
@@ -32,8 +32,9 @@ class Checkout:
     async def page(self, request: Request) -> HTTPResponse:
         asked = Asked(request)
         order_id = door.path_id(asked.order_id, "order")
-        sheet, shown = await self._store.read(self._look, asked, checkout_sheet.of_order, order_id, asked.key_id)
-        return checkout_page.draw(asked, sheet, sheet.state, shown, self._config)
+        known_by = customers.secret(request)
+        sheet, shown, saved = await self._store.read(self._look_at_order, asked, order_id, known_by)
+        return checkout_page.draw(asked, sheet, sheet.state, shown, self._config, saved)
 
     async def receipt(self, request: Request) -> HTTPResponse:
         """/success and /failure: the page as one payment left it, whatever the address says of its end."""
@@ -99,6 +100,11 @@ class Checkout:
     async def _payment(self, asked: Asked, payment_id: str) -> dict:
         door.path_id(payment_id, "pay")
         return (await self._store.read(self._look, asked, checkout_sheet.of_payment, payment_id))[1]
+
+    def _look_at_order(self, tx, asked: Asked, order_id: str, known_by: str | None) -> tuple:
+        """The same with the cards that this browser's customer has saved."""
+        sheet, shown = self._look(tx, asked, checkout_sheet.of_order, order_id, asked.key_id)
+        return sheet, shown, saved_cards.of_customer(tx, sheet.owner, known_by)
 
     def _look(self, tx, asked: Asked, of, *what) -> tuple[Sheet, dict | None]:
         """A sheet and its payment in words, from one state of the database."""

@@ -45,9 +45,9 @@ class Asked:
         return "?" + urlencode({name: value for name, value in named.items() if value})
 
 
-def draw(asked: Asked, sheet: Sheet, state: str, payment: dict | None, config) -> HTTPResponse:
+def draw(asked: Asked, sheet: Sheet, state: str, payment: dict | None, config, saved=()) -> HTTPResponse:
     """The page about an order; `payment` is what `checkout_words.payment` made of the newest one."""
-    context = _summary(asked, sheet) | _methods(sheet) | _outcome(asked, sheet, state, payment)
+    context = _summary(asked, sheet) | _methods(asked, sheet, saved) | _outcome(asked, sheet, state, payment)
     return_url = asked.return_url if _may_return(asked.return_url, sheet, config) else ""
     scripts = _scripts(asked, sheet, context, return_url)
     body = pages.html("checkout/page.html", asked.language, **context, return_url=return_url, page=scripts)
@@ -90,11 +90,12 @@ def _summary(asked: Asked, sheet: Sheet) -> dict:
     }
 
 
-def _methods(sheet: Sheet) -> dict:
+def _methods(asked: Asked, sheet: Sheet, saved) -> dict:
     """UPI, netbanking and the wallets are Indian and pay in rupees alone."""
     banks = list(vpa.BANKS.items())
     return {
         "methods": ["upi", "card", "netbanking", "wallet"] if sheet.order.currency == "INR" else ["card"],
+        "saved_cards": [checkout_words.saved_card(i18n.translator(asked.language), card) for card in saved],
         "popular_banks": banks[:POPULAR_BANKS],
         "other_banks": banks[POPULAR_BANKS:],
         "wallets": list(vpa.WALLETS.items()),
@@ -127,6 +128,8 @@ def _scripts(asked: Asked, sheet: Sheet, context: dict, return_url: str) -> dict
         "methods": context["methods"],
         "payUrl": "/api/v1/payments/public",
         "paymentsUrl": "/checkout/payments",
+        "customerUrl": "/checkout/customer",
+        "cardsUrl": "/checkout/cards",
         "query": asked.status_query,
         "payment": context["payment"] if context["state"] != "form" else None,
         "openInS": context["closed"]["wait_s"] if context["state"] == "closed" else 0,

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from gateway import cards, vpa
-from gateway.clock import rfc3339
+from gateway.clock import now_ms, rfc3339
 from gateway.objects import PaymentRow
+from gateway.saved_cards import SavedRow
 
 NETWORKS = {
     "visa": "Visa",
@@ -41,6 +42,9 @@ def for_scripts(_: Translate, amount: str) -> dict:
         "walletMissing": _("Choose a wallet."),
         "methodMissing": _("Choose how to pay."),
         "notSent": _("This could not be sent. Please try again."),
+        "notSaved": _("This browser cannot remember the card. Take the tick away to pay without."),
+        "notRemovable": _("The card could not be removed. Please try again."),
+        "removed": _("The card was removed."),
         "tooFast": _("Too many tries in a short time. Please wait a moment."),
         "networks": NETWORKS | {"unknown": _("Card")},
     }
@@ -88,6 +92,17 @@ def paid_with(_: Translate, row: PaymentRow) -> str:
     if row.method == "wallet":
         return vpa.WALLETS.get(row.wallet or "", row.wallet or "")
     return f"UPI · {_masked(row.vpa)}" if row.vpa else "UPI"
+
+
+def saved_card(_: Translate, row: SavedRow) -> dict:
+    """A saved card as its owner recognises it."""
+    return {
+        "token": row.id,
+        "network": row.network,
+        "name": f"{NETWORKS.get(row.network, _('Card'))} •••• {row.last4}",
+        "expiry": f"{row.expiry_month:02d}/{row.expiry_year % 100:02d}",
+        "expired": cards.is_expired(row.expiry_month, row.expiry_year, now_ms()),
+    }
 
 
 def _masked(address: str) -> str:

@@ -1,7 +1,7 @@
 """What a customer's browser may see and do, knowing nothing but the id of an order."""
 
 from gateway import checkout
-from gateway.web import door
+from gateway.web import customers, door
 from gateway.web.routes import Call, Route
 
 
@@ -10,10 +10,10 @@ def show_order(call: Call):
 
 
 def pay(call: Call):
-    body = call.body
-    draft = checkout.check(body)
+    secret = customers.secret(call.request)
+    new = checkout.check(call.body, secret)
     limit = call.gateway.config.limits.attempts_per_order
-    return checkout.pay, call.gateway.desk, draft, body.key, limit
+    return checkout.pay, call.gateway.desk, new, secret, call.body.key, limit
 
 
 def show_payment(call: Call):

@@ -127,5 +127,5 @@ const card = (() => {
     };
   }
 
-  return { network, grouped, digitsOf, typedExpiry, expiry, keepCaret, cvvLength, problems };
+  return { network, grouped, digitsOf, typedExpiry, expiry, keepCaret, cvvLength, cvvProblem, problems };
 })();

@@ -6,6 +6,7 @@ function payForm(page) {
   const VPA = /^[\w.-]{2,256}@[a-z][a-z0-9]{1,63}$/i;
   const at = (id) => document.getElementById(id);
   const form = at("pay");
+  const saved = savedCards(page, form, complain);
 
   /* Choosing */
 
@@ -56,6 +57,7 @@ function payForm(page) {
   }
 
   function problems() {
+    if (method() === "card" && saved.token()) return { cvv: card.cvvProblem(at("cvv").value, saved.network()) };
     if (method() === "card") return card.problems(cardFields());
     if (method() === "upi") return { vpa: !vpa() || VPA.test(vpa()) ? null : "vpaWrong" };
     if (method() === "netbanking") return { "bank-other": bank() ? null : "bankMissing" };
@@ -90,16 +92,18 @@ function payForm(page) {
     if (body.method === "netbanking") return { ...body, bank: bank() };
     if (body.method === "wallet") return { ...body, wallet: chosen("wallet") };
     const { number, expiry, cvv, name } = cardFields();
+    if (saved.token()) return { ...body, token: saved.token(), cvv };
     const { month, year } = card.expiry(expiry);
     const fields = { number: card.digitsOf(number), expiry_month: month, expiry_year: year, cvv, holder_name: name.trim() };
-    return { ...body, card: fields };
+    return saved.wanted() ? { ...body, card: fields, save_card: true } : { ...body, card: fields };
   }
 
   const FIELDS = {
     vpa: "vpa", bank: "bank-other", wallet: "wallet", "card.number": "number", "card.expiry_month": "expiry",
     "card.expiry_year": "expiry", "card.cvv": "cvv", "card.holder_name": "name",
+    cvv: "cvv", save_card: "save",
   };
-  const WORDS = { number: "numberWrong", cvv: "cvvWrong", vpa: "vpaWrong", expiry: "expiryWrong" };
+  const WORDS = { number: "numberWrong", cvv: "cvvWrong", vpa: "vpaWrong", expiry: "expiryWrong", save: "notSaved" };
 
   /* Shows what the server found wrong, at the field it is about. */
   function refuse(status, error) {
@@ -125,6 +129,7 @@ function payForm(page) {
       at("mark").setAttribute("aria-label", words.networks[name]);
       at("cvv").maxLength = card.cvvLength(name);
     });
+    saved.wire();
     at("expiry").addEventListener("input", (event) => {
       const deleting = (event.inputType || "").startsWith("delete");
       card.keepCaret(at("expiry"), card.typedExpiry(at("expiry").value, deleting));
@@ -158,5 +163,5 @@ function payForm(page) {
     choose(page.methods.includes(given.method) ? given.method : page.methods[0]);
   }
 
-  return { wire, prefill, isGood, request, refuse, complain };
+  return { wire, prefill, isGood, request, refuse, complain, becomeKnown: saved.becomeKnown };
 }

@@ -55,6 +55,7 @@
   async function send(body) {
     const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
     try {
+      if (!await form.becomeKnown()) return null;
       const answer = await fetch(page.payUrl, { method: "POST", headers, body });
       return answer.status >= 500 ? null : answer;
     } catch {
