@@ -8,11 +8,13 @@ import jwt
 import pytest
 
 from bench.server import KEY, Server
-from gateway import accounts, crypto, merchants
+from gateway import accounts, crypto, merchants, saved_cards
+from gateway.ids import random_letters
 from gateway.web.app import ROUTES
 from gateway.web.auth import KEYS_CACHED_S
 from tests.calling import BOB, Answer, Caller, add_key, add_merchant, data_of
 
+CARD = {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030, "cvv": "737", "holder_name": "Asha Rao"}
 LOGIN = {"email": "test@example.com", "password": "test1234"}
 ID, SECRET = KEY["X-Api-Key"], KEY["X-Api-Secret"]
 
@@ -203,7 +205,8 @@ BODIES = {
 @pytest.fixture(scope="module")
 def alices_ids(alice: Caller) -> dict[str, str]:
     """An id of hers for every name that stands in an address."""
-    payment = alice.paid(alice.order(capture="manual"))
+    payment = with_saved_card(alice, alice.order(capture="manual"))
+    saved = alice("GET", f"/payments/{payment['id']}/token").json
     endpoint = alice.made("/webhook_endpoints", url="http://127.0.0.1:9/hook", events=["webhook.test"])
     sent = alice.made(f"/webhook_endpoints/{endpoint['id']}/test")
     return {
@@ -214,7 +217,17 @@ def alices_ids(alice: Caller) -> dict[str, str]:
         "delivery_id": sent["id"],
         "event_id": alice("GET", "/events").json["data"][0]["id"],
         "link_id": alice.made("/payment_links", amount=50_000)["id"],
+        "customer_id": saved["customer_id"],
+        "token": saved["id"],
     }
+
+
+def with_saved_card(alice: Caller, order: dict) -> dict:
+    """A payment by a customer who wants the card kept."""
+    body = {"order_id": order["id"], "method": "card", "card": CARD, "save_card": True}
+    cookie = "customer=" + random_letters(saved_cards.SECRET_LETTERS)
+    payment = alice("POST", "/payments/public", body, Cookie=cookie).json
+    return alice.final(payment)
 
 
 def call(caller: Caller, route, ids: dict[str, str]) -> Answer:
