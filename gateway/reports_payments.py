@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from gateway import payments, statements
+from gateway import payments, reports_customers, statements
 from gateway.ids import SHAPE
 from gateway.objects import Owner, PaymentRow, RefundRow
 from gateway.reports_lists import ALWAYS, Condition, Cursor, Found, Span, page
@@ -47,6 +47,7 @@ class Detail(NamedTuple):
     notes: str
     refunds: list[RefundRow]
     timeline: list[Moment]
+    customer_id: str | None
 
     @property
     def refundable(self) -> int:
@@ -120,7 +121,8 @@ def detail(tx, owner: Owner, payment_id: str) -> Detail:
             f"SELECT {statements.REFUND_COLUMNS} FROM refunds WHERE payment_id = ? ORDER BY seq", (payment_id,)
         )
     ]
-    return Detail(payment, receipt, notes, refunds, _timeline(tx, payment, refunds))
+    customer_id = reports_customers.of_payment(tx, payment_id)
+    return Detail(payment, receipt, notes, refunds, _timeline(tx, payment, refunds), customer_id)
 
 
 def _timeline(tx, payment: PaymentRow, refunds: list[RefundRow]) -> list[Moment]:

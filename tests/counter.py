@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from gateway.server import Instance
 from tests import services
 
 STOP_TIMEOUT_S = 10
+BANK_TIMEOUT_S = 20
 PASSWORD_HASH = hash_password("correct horse")
 
 VISA, NO_MONEY, CHALLENGED = "4242424242424242", "4000000000009995", "4000002760003184"
@@ -110,6 +112,20 @@ class Gateway:
 
     def order(self, merchant: Merchant | None = None, amount: int = 50_000, **fields) -> str:
         return self.ask(merchant or self.alice, "/orders", {"amount": amount, **fields})["id"]
+
+    def save_card(self, merchant: Merchant | None = None, secret: str = "a" * 43, number: str = VISA) -> dict:
+        """A customer with that cookie agrees to have a card kept and pays; returns the token."""
+        merchant = merchant or self.alice
+        card = {"number": number, "expiry_month": 12, "expiry_year": 2030, "cvv": "123", "holder_name": "Asha Rao"}
+        order = {"order_id": self.order(merchant), "key": merchant.key}
+        body = order | {"method": "card", "card": card, "save_card": True}
+        headers = {"Content-Type": "application/json", "Cookie": f"customer={secret}"}
+        payment = json.loads(fetch(f"{self.url}/api/v1/payments/public", body, headers)[1])
+        ends_at = time.monotonic() + BANK_TIMEOUT_S
+        while "error" in (token := self.ask(merchant, f"/payments/{payment['id']}/token")):
+            assert time.monotonic() < ends_at, payment
+            time.sleep(0.05)
+        return token
 
     def payments(self, order_id: str) -> list[dict]:
         return self.ask(self.alice, f"/orders/{order_id}/payments")["data"]

@@ -12,10 +12,12 @@ from gateway.web import pages
 from tests.counter import Gateway, part
 from tests.test_dashboard_pages import log_in, pay
 
-QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1}
+QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1,
+         "SIMULATOR_CARD_SUCCESS_RATE": 1}  # fmt: skip
 SCRIPT_BYTES_MAX = 20 * 1024
 PATHS = (
     "", "/transactions", "/transactions/{payment}", "/orders", "/orders/new", "/orders/{order}", "/links", "/refunds",
+    "/customers", "/customers/{customer}",
     "/webhooks", "/webhooks/endpoints/new", "/webhooks/endpoints/{endpoint}", "/webhooks/deliveries/{delivery}",
     "/keys", "/docs", "/reference", "/requests", "/idempotency", "/settings", "/account", "/account/two-factor",
     "/team", "/audit", "/nowhere",
@@ -38,7 +40,9 @@ def ids(gateway):
     gateway.ask(gateway.alice, "/payment_links", {"amount": 50_000, "description": "Invoice 42"})
     endpoint = gateway.ask(gateway.alice, "/webhook_endpoints", {"url": "http://shop.example/hook/" + "x" * 60})
     sent = gateway.ask(gateway.alice, f"/webhook_endpoints/{endpoint['id']}/test", {})
-    return {"payment": payment["id"], "order": payment["order_id"], "endpoint": endpoint["id"], "delivery": sent["id"]}
+    token = gateway.save_card()
+    return {"payment": payment["id"], "order": payment["order_id"], "endpoint": endpoint["id"], "delivery": sent["id"],
+            "customer": token["customer_id"]}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

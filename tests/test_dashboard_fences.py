@@ -9,7 +9,8 @@ from gateway.web.dashboard import ROUTES
 from tests.counter import Gateway, fetch
 from tests.visitor import Forms, Visitor
 
-QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1}
+QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1,
+         "SIMULATOR_CARD_SUCCESS_RATE": 1}  # fmt: skip
 GETS = [route for route in ROUTES if route.method == "GET"]
 POSTS = [route for route in ROUTES if route.method == "POST"]
 OPEN = {"/login", "/appearance", "/invitation/<invitation>"}
@@ -40,6 +41,7 @@ def bobs(gateway, bob):
     link = gateway.ask(gateway.bob, "/payment_links", {"amount": 50_000, "description": "BOBS-LINK"})
     endpoint = gateway.ask(gateway.bob, "/webhook_endpoints", {"url": "http://bobs.example/hook"})
     sent = gateway.ask(gateway.bob, f"/webhook_endpoints/{endpoint['id']}/test", {})
+    token = gateway.save_card(gateway.bob)
     bob.submit("/dashboard/team/invite", "/dashboard/team", email="helper@bobs.example", role="viewer")
     return {
         "order_id": order["id"],
@@ -47,6 +49,8 @@ def bobs(gateway, bob):
         "link_id": link["id"],
         "endpoint_id": endpoint["id"],
         "delivery_id": sent["id"],
+        "customer_id": token["customer_id"],
+        "token_id": token["id"],
         "key_id": gateway.bob.key,
         "user_id": gateway.bob.id,
         "invitation": "x" * 43,
@@ -85,16 +89,25 @@ SHARED = [route for route in GETS if "_id>" not in route.path and route.path not
 @pytest.mark.parametrize("route", SHARED, ids=lambda route: route.path)
 def test_no_page_of_one_merchant_shows_what_is_anothers(route, alice, bobs):
     text = alice.get(path_of(route, bobs)).text
-    for secret in (*[bobs[name] for name in ("order_id", "payment_id", "key_id", "user_id")], "BOBS-", "bobs.example"):
+    names = ("order_id", "payment_id", "key_id", "user_id", "customer_id", "token_id")
+    for secret in (*[bobs[name] for name in names], "BOBS-", "bobs.example"):
         assert secret not in text
 
 
 def test_a_cursor_or_a_filter_with_anothers_id_shows_nothing(alice, bobs):
     assert alice.get(f"/dashboard/transactions?before={bobs['payment_id']}").status == 404
     assert alice.get(f"/dashboard/orders?after={bobs['order_id']}").status == 404
+    assert alice.get(f"/dashboard/customers?before={bobs['customer_id']}").status == 404
     for query in (bobs["payment_id"], bobs["order_id"], "BOBS-RECEIPT", "bob@okbank"):
         assert 'data-test-id="transaction-row"' not in alice.get(f"/dashboard/transactions?q={query}").text
     assert bobs["payment_id"] not in alice.get("/dashboard/transactions/export.csv").text
+
+
+def test_a_customer_of_ones_own_opens_no_card_of_another_shop(gateway, alice, bob, bobs):
+    own = gateway.save_card()["customer_id"]
+    path = f"/dashboard/customers/{own}/cards/{bobs['token_id']}/remove"
+    assert alice.submit(path, "/dashboard").status == 404
+    assert bobs["token_id"] in bob.get(f"/dashboard/customers/{bobs['customer_id']}").text
 
 
 def test_fields_with_anothers_ids_do_nothing(alice, bob, bobs):
@@ -198,9 +211,11 @@ MAY = {"owner": {"view", "operate", "develop", "manage"}, "developer": {"view", 
 def test_each_role_reaches_what_it_may_and_nothing_else(role, gateway, team):
     order = gateway.order()
     payment = gateway.ask(gateway.alice, "/payments", {"order_id": order, "method": "upi", "vpa": "asha@okbank"})["id"]
+    token = gateway.save_card()
     ids = {"order_id": order, "payment_id": payment, "link_id": "plink_0000000000000000",
            "endpoint_id": "we_0000000000000000", "delivery_id": "0" * 32, "key_id": "key_test_nothing",
-           "user_id": "usr_0000000000000000"}  # fmt: skip
+           "user_id": "usr_0000000000000000", "customer_id": token["customer_id"],
+           "token_id": "tok_0000000000000000"}  # fmt: skip
     for route in ROUTES:
         if route.needs in ("nobody", "login") or route.path in ("/live", "/account/password"):
             continue

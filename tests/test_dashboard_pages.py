@@ -16,7 +16,8 @@ from tests.counter import NO_MONEY, Gateway, part
 from tests.receivers import Receiver, polite
 from tests.visitor import Visitor
 
-QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1}
+QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1,
+         "SIMULATOR_CARD_SUCCESS_RATE": 1}  # fmt: skip
 PASSWORD = "correct horse"
 BANK_TIMEOUT_S = 20
 
@@ -486,6 +487,54 @@ def test_requests_and_idempotency_keys_are_there_to_be_looked_at(dashboard, gate
         dashboard.wait_for_timeout(100)
         dashboard.reload()
     expect(dashboard.get_by_text("IDEMPOTENCY_ERROR").first).to_be_visible()
+
+
+# Customers
+
+
+def test_the_list_of_customers_says_how_they_come_about(page, gateway):
+    log_in(page, gateway, "bob@example.com")
+    page.goto(f"{gateway.url}/dashboard/customers")
+    expect(page.get_by_text("No customers yet")).to_be_visible()
+    expect(page.get_by_text("lets the checkout save their card")).to_be_visible()
+
+
+def test_a_customer_is_found_from_a_payment_and_a_card_removed(dashboard, gateway):
+    token = gateway.save_card(secret="c" * 43)
+    gateway.save_card(secret="c" * 43, number="5555555555554444")
+    dashboard.get_by_role("link", name="Customers").click()
+    found = part(dashboard, "customer-row").filter(has_text=token["customer_id"])
+    expect(found).to_contain_text("Visa •••• 4242")
+    expect(found).to_contain_text("Mastercard •••• 4444")
+    found.get_by_role("link").click()
+    part(dashboard, "payment-row").first.get_by_role("link").click()
+    part(dashboard, "customer-id").click()
+    card = part(dashboard, "saved-card").filter(has_text="4242")
+    card.get_by_role("button", name="Remove Visa •••• 4242").click()
+    expect(card.get_by_role("button", name="Keep it")).to_be_focused()
+    dashboard.keyboard.press("Escape")
+    expect(part(card, "confirm-remove-button")).to_be_hidden()
+    part(card, "remove-card-button").click()
+    part(card, "confirm-remove-button").click()
+    expect(notice(dashboard)).to_contain_text("The card is removed")
+    expect(part(dashboard, "saved-card")).to_have_count(1)
+    expect(part(dashboard, "payment-row")).to_have_count(2)
+    dashboard.goto(f"{gateway.url}/dashboard/audit")
+    removal = part(dashboard, "audit-table").get_by_role("row").filter(has_text="card.remove")
+    expect(removal).to_contain_text(token["id"])
+    expect(removal).to_contain_text("visa •••• 4242")
+
+
+def test_a_customer_appears_and_grows_on_the_open_page(dashboard, gateway):
+    dashboard.goto(f"{gateway.url}/dashboard/customers")
+    token = gateway.save_card(secret="n" * 43)
+    found = part(dashboard, "customer-row").filter(has_text=token["customer_id"])
+    expect(found).to_contain_text("Visa •••• 4242")
+    found.get_by_role("link").click()
+    expect(part(dashboard, "payment-row")).to_have_count(1)
+    gateway.save_card(secret="n" * 43, number="5555555555554444")
+    expect(part(dashboard, "payment-row")).to_have_count(2)
+    expect(part(dashboard, "saved-card")).to_have_count(2)
 
 
 # Settings, team, account

@@ -11,6 +11,7 @@ from gateway.clock import now_ms
 from gateway.errors import BadRequest, Conflict, GatewayError, IdempotencyMismatch, RateLimited
 from gateway.web import (
     dashboard_account,
+    dashboard_customers,
     dashboard_developers,
     dashboard_docs,
     dashboard_home,
@@ -59,6 +60,7 @@ def _exports(path: str, handler: Handler) -> tuple[Route, ...]:
 
 
 home, entry, paid, ordered = dashboard_home, dashboard_login, dashboard_payments, dashboard_orders
+known = dashboard_customers
 hooks, dev, docs = dashboard_webhooks, dashboard_developers, dashboard_docs
 settings, account, team = dashboard_settings, dashboard_account, dashboard_team
 
@@ -91,6 +93,9 @@ ROUTES = (
     _get("/links", ordered.links_page),
     _post("/links", ordered.create_link, "operate", ordered.links_page),
     _post("/links/<link_id>/cancel", ordered.cancel_link, "operate", ordered.links_page),
+    _get("/customers", known.customers),
+    _get("/customers/<customer_id>", known.customer),
+    _post("/customers/<customer_id>/cards/<token_id>/remove", known.remove_card, "operate", known.customer),
     _get("/webhooks", hooks.webhooks),
     _post("/webhooks", hooks.save_default, "develop", hooks.webhooks),
     _post("/webhooks/secret", hooks.regenerate, "develop", hooks.webhooks),
