@@ -75,6 +75,7 @@ class Caller:
         return self.final(self.pay(order, **fields))
 
     def final(self, payment: dict) -> dict:
+        """The payment as the bank left it, or as it waits for the customer."""
         while (now := self("GET", f"/payments/{payment['id']}").json)["status"] in ("pending", "processing"):
             pass
         return now

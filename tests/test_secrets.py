@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 import re
 import signal
 import urllib.parse
@@ -12,6 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from bench.server import KEY, WEBHOOK_SECRET, Server
+from gateway import saved_cards
+from gateway.ids import random_letters
 from gateway.processors.instruments import documented
 from tests.calling import BOB, Caller, add_merchant
 from tests.receivers import Receiver, polite
@@ -25,6 +26,7 @@ ENVIRONMENT = {
 }
 WRONG_NUMBER = "4242424242424241"  # The gateway itself refuses it; that must not put it into a log either.
 NUMBERS = [row.instrument for row in documented() if row.kind.endswith("card")]
+CUSTOMER = random_letters(saved_cards.SECRET_LETTERS)  # what a browser is known by
 CVV, CVV_OF_AMEX = "739", "7391"
 # Three digits stand everywhere by chance, so a CVV is looked for beside a name that would introduce it.
 CVV_BESIDE_ITS_NAME = re.compile(rb"(?i)(?:cvv|cvc|security.?code)[\\'\": =]{0,6}7391?(?![0-9])")
@@ -84,7 +86,7 @@ def day():
         alice("PATCH", "/merchant/webhook", {"webhook_url": shop.url()})
         alice.made("/webhook_endpoints", url="http://127.0.0.1:9/nobody-listens")
         endpoint = alice.made("/webhook_endpoints", url=shop.url(), events=["order.paid"])
-        payments = [pay(alice, number) for number in NUMBERS if number != WRONG_NUMBER]
+        payments = [pay(alice, way, number) for way, number in enumerate(NUMBERS) if number != WRONG_NUMBER]
         tricks(alice)
         settle(alice, payments)
         for payment in payments:
@@ -96,15 +98,18 @@ def day():
         yield server, files, [bob.credentials["X-Api-Secret"], endpoint["secret"]]
 
 
-def pay(alice: Caller, number: str) -> dict:
+def pay(alice: Caller, way: int, number: str) -> dict:
+    """By a merchant's server or by a customer, who wants the card kept; with and without spaces."""
     amex = len(number) == 15
     card = {
-        "number": number if random.random() < 0.5 else " ".join(number[at : at + 4] for at in range(0, len(number), 4)),
+        "number": " ".join(number[at : at + 4] for at in range(0, len(number), 4)) if way % 2 else number,
         "expiry_month": 12, "expiry_year": 2031, "cvv": CVV_OF_AMEX if amex else CVV, "holder_name": "Asha Rao",
     }  # fmt: skip
-    order_id = alice.order()["id"]
-    path = random.choice(["/payments", "/payments/public"])
-    return alice("POST", path, {"order_id": order_id, "method": "card", "card": card}, key=f"pay {order_id}").json
+    body = {"order_id": alice.order()["id"], "method": "card", "card": card}
+    if way % 4 < 2:
+        return alice.made("/payments", **body)
+    cookie = f"customer={CUSTOMER}"
+    return alice("POST", "/payments/public", body | {"save_card": True}, key=number[-4:], Cookie=cookie).json
 
 
 def tricks(alice: Caller) -> None:
@@ -179,6 +184,7 @@ def test_every_card_was_tried(day):
     assert count == len(NUMBERS) - 1
     statuses = {status for (status,) in server.select("SELECT DISTINCT status FROM payments")}
     assert statuses >= {"success", "failed", "requires_action"}
+    assert server.select("SELECT count(*) FROM saved_cards")[0][0] > 10
 
 
 def test_no_card_number_in_any_file(day):
@@ -195,7 +201,7 @@ def test_no_secret_outside_the_master_key(day):
     server, files, secrets = day
     master = (server.data / "master.key").read_text().strip()
     others = [file for file in files if file.name != "master.key"]
-    for secret in [*secrets, master, BOB["password"]]:
+    for secret in [*secrets, master, BOB["password"], CUSTOMER]:
         assert places(others, secret) == []
     assert [file.name for file in others if base64.b64decode(master) in file.content] == []
     # The demo's own secrets are printed at its start, which is what a demo is for.
