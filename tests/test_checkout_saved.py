@@ -244,3 +244,4 @@ def test_nothing_sticks_out_sideways(page, gateway, language):
     for width in (360, 390, 768, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert part(page, "saved-card").first.bounding_box()["height"] < 80, "a card is squeezed"
