@@ -3,15 +3,18 @@
 Each rule is a sentence and a query for the rows that break it, so a finding names what is wrong and where.
 """
 
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway import states
 from gateway.clock import now_ms
 from gateway.models import FINAL_UNPAID
+from gateway.sqlite_library import sqlite3
 
 FINDINGS_PER_RULE_MAX = 20
 OVERDUE_MS = 10 * 60 * 1000
+REDIS_TIMEOUT_S = 2
 
 RULES = {
     "postings that do not sum to 0": """
@@ -95,7 +98,8 @@ GAPS = """
 
 def findings(instance) -> list[str]:
     """Everything that is wrong, one sentence each; empty if all is well."""
-    found = _database_findings(instance.store) + _file_findings(instance.config.data_dir)
+    config = instance.config
+    found = _database_findings(instance.store) + _queue_findings(config.queue_url) + _file_findings(config.data_dir)
     try:
         return found + _book_findings(instance)
     except Exception:
@@ -196,6 +200,34 @@ def _agrees(theirs, ours: OurLine | None) -> bool:
     if ours.status == "success":
         return theirs.status == "succeeded" and (theirs.captured, theirs.refunded) == (ours.captured, ours.refunded)
     return theirs.captured == theirs.refunded
+
+
+def _queue_findings(url: str) -> list[str]:
+    """The queue may be lost, but it must be usable."""
+    found = _of_queue_file(Path(url.removeprefix("sqlite:///"))) if url.startswith("sqlite:///") else _of_redis(url)
+    return [f"queue: {finding}" for finding in found]
+
+
+def _of_queue_file(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as queue:
+            found = [row[0] for row in queue.execute("PRAGMA quick_check") if row[0] != "ok"]
+    except sqlite3.Error as error:
+        found = [str(error)]
+    return [f"{finding}; nothing is lost if {path} is deleted while the gateway is stopped" for finding in found]
+
+
+def _of_redis(url: str) -> list[str]:
+    import redis
+
+    try:
+        with redis.Redis.from_url(url, socket_timeout=REDIS_TIMEOUT_S) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return [f"Redis does not answer: {error}"]
+    return []
 
 
 def _file_findings(data_dir: Path) -> list[str]:

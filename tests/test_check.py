@@ -1,8 +1,10 @@
 """`gateway check` finds what is wrong: for every rule one row is bent, and that rule is named with that row."""
 
 import pytest
+from msgspec import structs
 
 from gateway import check
+from gateway.config import Queue
 from gateway.db import open_store
 from tests.scenes import NETBANKING, REFUND_FAILS, UPI_FAILS, Scene, card
 
@@ -167,6 +169,20 @@ def test_secrets_that_others_can_read_are_found(scene_to_break: Scene, tmp_path)
     finds(scene_to_break, f"{secret} can be read by others (mode 640)", "chmod 600")
     secret.chmod(0o600)
     assert check.findings(scene_to_break) == []
+
+
+def test_a_damaged_queue_is_named_with_what_to_do(scene_to_break: Scene, tmp_path):
+    (tmp_path / "queue.db").write_bytes(b"this is no database " * 1_000)
+    finds(scene_to_break, "queue: file is not a database; nothing is lost if", str(tmp_path / "queue.db"))
+
+
+def test_a_redis_that_does_not_answer_is_named(scene_to_break: Scene, redis_url):
+    queue = Queue(url=redis_url)
+    scene_to_break.config = structs.replace(scene_to_break.config, queue=queue)
+    assert check.findings(scene_to_break) == []
+    queue = Queue(url="redis://127.0.0.1:1/0")
+    scene_to_break.config = structs.replace(scene_to_break.config, queue=queue)
+    finds(scene_to_break, "queue: Redis does not answer", "Connection refused")
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
