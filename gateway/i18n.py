@@ -36,6 +36,28 @@ def translator(language: str) -> Callable[[str], str]:
     return lambda text: words.get(text, text)
 
 
+def refusal(language: str, sentence: str) -> str:
+    """A refusal of the domain, which speaks English, in `language`; itself where nobody translated it."""
+    if known := catalogue(language).get(sentence):
+        return known
+    for pattern, target in _with_blanks(language):
+        if filled := pattern.fullmatch(sentence):
+            return target.format(*filled.groups())
+    return sentence
+
+
+@lru_cache
+def _with_blanks(language: str) -> list[tuple[re.Pattern, str]]:
+    """The refusals that have something filled in at `{}`."""
+    file = LOCALE_DIR / f"{language}-refusals.po"
+    found = parse_po(file.read_text("utf-8")) if file.exists() else {}
+    return [
+        (re.compile("(.+)".join(map(re.escape, source.split("{}"))), re.DOTALL), target)
+        for source, target in found.items()
+        if "{}" in source
+    ]
+
+
 def choose(*wishes: str | None) -> str:
     """The first language we have among wishes such as `hi-IN` or an Accept-Language header; English otherwise."""
     for wish in wishes:

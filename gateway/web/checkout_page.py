@@ -59,8 +59,8 @@ def problem(request: Request, refusal: GatewayError) -> HTTPResponse:
     asked = Asked(request)
     words = checkout_words.closed(i18n.translator(asked.language), "missing")
     body = pages.html(
-        "checkout/problem.html", asked.language, words=words, problem=refusal.description, theme=asked.theme,
-        color=asked.color,
+        "checkout/problem.html", asked.language, words=words, problem=i18n.refusal(asked.language, refusal.description),
+        theme=asked.theme, color=asked.color,
     )  # fmt: skip
     return pages.answer(body, refusal.status, frame_ancestors="*")
 

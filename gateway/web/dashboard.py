@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sanic import Request
 from sanic.response import HTTPResponse
 
-from gateway import logins
+from gateway import i18n, logins
 from gateway.clock import now_ms
 from gateway.errors import BadRequest, Conflict, GatewayError, IdempotencyMismatch, RateLimited
 from gateway.web import (
@@ -214,6 +214,8 @@ def _trouble(visit: Visit, problem: Exception) -> HTTPResponse:
 
 def problem_page(request: Request, refusal: GatewayError) -> HTTPResponse:
     """What a browser sees of refusals outside the dashboard's own addresses, such as a path that does not exist."""
-    return pages.answer(pages.html("dashboard/lost.html", theme=None, problem=refusal), refusal.status)
+    language = i18n.choose(request.cookies.get("language"), request.headers.get("accept-language"))
+    told = pages.problem(refusal, language)
+    return pages.answer(pages.html("dashboard/lost.html", language, theme=None, problem=told), refusal.status)
 
 

@@ -1,6 +1,7 @@
 """Pages: templates turned into HTML, sent with a policy under which nothing foreign and nothing inline can run."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sanic.response import HTTPResponse
@@ -28,6 +29,14 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), usb=()",
 }
+
+
+class Problem(NamedTuple):
+    """A refusal as a page tells it."""
+
+    status: int
+    description: str
+    field: str | None
 
 
 @lru_cache
@@ -58,6 +67,11 @@ def html(template: str, language: str = i18n.SOURCE, **context) -> str:
     )
 
 
+def problem(refusal: GatewayError, language: str) -> Problem:
+    """The refusal in the reader's language; the API goes on in English."""
+    return Problem(refusal.status, i18n.refusal(language, refusal.description), refusal.field)
+
+
 def answer(body: str, status: int = 200, **policy: str) -> HTTPResponse:
     """A page with its headers; `policy` replaces directives, such as `frame_ancestors="https://shop.example"`."""
     directives = POLICY | {name.replace("_", "-"): value for name, value in policy.items()}
@@ -68,8 +82,8 @@ def answer(body: str, status: int = 200, **policy: str) -> HTTPResponse:
     return HTTPResponse(body, status, headers, "text/html; charset=utf-8")
 
 
-def told(handler, problem):
-    """The handler, with every refusal told as a page by `problem(request, refusal)` where a page was asked for."""
+def told(handler, tell):
+    """The handler, with every refusal told as a page by `tell(request, refusal)` where a page was asked for."""
 
     async def serve(request, **path):
         try:
@@ -77,6 +91,6 @@ def told(handler, problem):
         except GatewayError as refusal:
             if "text/html" not in request.headers.get("accept", ""):
                 raise
-            return problem(request, refusal)
+            return tell(request, refusal)
 
     return serve

@@ -138,7 +138,7 @@ class Visit:
             visit=self,
             words=Words(translate, self.zone),
             theme=self.theme,
-            problem=self.problem,
+            problem=self.problem and pages.problem(self.problem, self.language),
             now_ms=now_ms(),
             **context,
         )
