@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from gateway import i18n
+from gateway import i18n, reports_orders, reports_payments, reports_webhooks
 from gateway.web import pages
 from tests.counter import Gateway, part
 from tests.test_dashboard_pages import log_in, pay
@@ -138,6 +138,32 @@ def test_theme_and_language_are_remembered_by_the_browser(page, gateway):
     expect(page.get_by_role("heading", level=1)).to_have_text("सारांश")
     page.goto(f"{gateway.url}/dashboard/transactions")
     expect(page.get_by_role("heading", level=1)).to_have_text("भुगतान")
+
+
+def test_refusals_and_the_words_of_the_domain_are_hindi_too(page, gateway, ids):
+    page.context.add_cookies([{"name": "language", "value": "hi", "url": gateway.url}])
+    page.goto(f"{gateway.url}/dashboard/login")
+    part(page, "email-input").fill("alice@example.com")
+    part(page, "password-input").fill("wrong")
+    part(page, "login-button").click()
+    expect(page.get_by_role("alert")).to_have_text("ई-मेल पता या पासवर्ड गलत है।")
+    log_in(page, gateway)
+    page.goto(f"{gateway.url}/dashboard/transactions/{ids['payment']}")
+    expect(part(page, "status")).to_have_text("सफल")
+    expect(part(page, "method")).to_have_text("UPI")
+    page.goto(f"{gateway.url}/dashboard/customers/cust_0000000000000000")
+    expect(page.get_by_text("ऐसा कोई ग्राहक नहीं है।")).to_be_visible()
+    page.goto(f"{gateway.url}/dashboard/refunds?status=nothing")
+    expect(page.get_by_role("alert")).to_contain_text("इनमें से एक होता है: pending, processed, failed")
+    expect(page.get_by_role("option", name="लंबित")).to_be_attached()
+
+
+STATES = {"open", "expired", "cancelled", *reports_orders.ORDER_STATUSES, *reports_orders.REFUND_STATUSES,
+          *reports_payments.STATUSES, *reports_payments.METHODS, *reports_webhooks.STATUSES}  # fmt: skip
+
+
+def test_every_state_and_method_has_a_word_in_hindi():
+    assert sorted(STATES - set(i18n.catalogue("hi"))) == []
 
 
 def test_every_page_works_without_a_script(browser, gateway, ids):
