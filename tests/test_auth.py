@@ -11,7 +11,6 @@ from bench.server import KEY, Server
 from gateway import accounts, crypto, merchants, saved_cards
 from gateway.ids import random_letters
 from gateway.web.app import ROUTES
-from gateway.web.auth import KEYS_CACHED_S
 from tests.calling import BOB, Answer, Caller, add_key, add_merchant, data_of
 
 CARD = {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030, "cvv": "737", "holder_name": "Asha Rao"}
@@ -175,7 +174,6 @@ def test_a_revoked_key_is_worth_nothing_within_two_seconds(server: Server):
     revoked_at = time.monotonic()
     while dora("GET", "/orders").status == 200:
         assert time.monotonic() - revoked_at < 2
-    assert time.monotonic() - revoked_at < KEYS_CACHED_S + 0.5
     assert dora("GET", "/orders").status == 401
 
 

@@ -316,7 +316,6 @@ def test_it_stops_when_told_with_work_under_way_and_goes_on_after_the_next_start
             while (status := Caller(server)("GET", f"/payments/{payment['id']}").json["status"]) != "success":
                 assert status in ("pending", "processing")
         assert server.run("check").returncode == 0
-    assert took_s < 4, f"it took {took_s:.1f} s"
 
 
 def test_a_reader_who_has_seen_enough_gets_no_traceback():

@@ -15,8 +15,8 @@ from gateway.web.app import ROUTES
 from tests.calling import Caller
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-TIMEOUT_S = 100
-EXAMPLES = 6
+TIMEOUT_S = 200
+EXAMPLES = 3
 # A document cannot say everything: which currencies there are, or that a card goes with method card alone.
 NOT_PROMISED = "positive_data_acceptance"
 
