@@ -33,11 +33,14 @@ COUNTED = {
     "refund.failed": REFUND_FAILED,
 }
 
+AMOUNT_MAX = 2**63 - 1  # A thousand of the largest payments are more, and one shop's must not stop the totals of all.
 _ADD = (
     "INSERT INTO totals (merchant_id, mode, slot, what, currency, method, reason, count, amount)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (merchant_id, mode, slot, what, currency, method, reason) DO UPDATE SET"
-    " count = totals.count + excluded.count, amount = totals.amount + excluded.amount"
+    " count = totals.count + excluded.count, amount ="
+    f" CASE WHEN totals.amount > {AMOUNT_MAX} - excluded.amount THEN {AMOUNT_MAX}"
+    " ELSE totals.amount + excluded.amount END"
 )
 
 
@@ -102,7 +105,7 @@ def add(tx, batch: Batch) -> bool:
     if moved != 1:
         return False
     for key, (count, amount) in sorted(batch.sums.items()):
-        tx.execute(_ADD, (*key, count, amount))
+        tx.execute(_ADD, (*key, count, min(amount, AMOUNT_MAX)))
     return True
 
 

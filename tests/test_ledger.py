@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from gateway import ledger
+from gateway import ledger, totals
 from gateway.db.sqlite import sqlite3
 from tests.scenes import REFUND_FAILS, UPI_FAILS, Scene, Shop, card
 
@@ -110,3 +110,17 @@ def test_a_shop_with_more_money_than_a_64_bit_integer_can_hold_still_has_a_balan
     scene.store.write_now(book_many)
     assert balances(alice) == rupees(1_025 * most)
     scene.alter("DELETE FROM ledger_entries")
+
+
+def test_such_a_shop_does_not_stop_the_totals_of_others(scene: Scene, alice: Shop, bob: Shop):
+    for _ in range(3):
+        for _ in range(500):
+            alice.pay(alice.order(2**53 - 1))
+        scene.work()
+        totals.catch_up(scene.store)
+    bob.paid(bob.order(1_000))
+    totals.catch_up(scene.store)
+    totals_of = "SELECT sum(count), max(amount) FROM totals WHERE what = 'captured' AND merchant_id = ?"
+    assert scene.rows(totals_of, "bob") == [(1, 1_000)]
+    ((count, amount),) = scene.rows(totals_of, "alice")
+    assert (count, amount > 2**60) == (1_500, True)
