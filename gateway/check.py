@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway import states
+from gateway import audit, merchants, states
 from gateway.clock import now_ms
 from gateway.models import FINAL_UNPAID
 from gateway.sqlite_library import sqlite3
@@ -114,6 +114,7 @@ def _book_findings(instance) -> list[str]:
         found += instance.store.read_now(_broken, rule, query)
     for table in states.MOVES:
         found += instance.store.read_now(_history, table)
+    found += instance.store.read_now(_audit_log)
     return found + _bank_findings(instance)
 
 
@@ -145,6 +146,16 @@ def _history(tx, table: str) -> list[str]:
         if target not in states.MOVES[table].get(source, ())
     ]
     return found + ([_sentence(f"{table} with an impossible move in their history", impossible)] if impossible else [])
+
+
+def _audit_log(tx) -> list[str]:
+    """Every merchant's audit log is a chain; an entry that was altered or taken out breaks it."""
+    broken = {merchant["id"]: audit.broken_link(tx, merchant["id"]) for merchant in merchants.list_merchants(tx)}
+    return [
+        f"the audit log of merchant {merchant_id} does not hold together at entry {seq}"
+        for merchant_id, seq in broken.items()
+        if seq is not None
+    ]
 
 
 def _bank_findings(instance) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from gateway import check
+from gateway import audit, check
 from gateway.config import Queue
 from gateway.db import open_store
 from tests.scenes import NETBANKING, REFUND_FAILS, UPI_FAILS, Scene, card
@@ -199,3 +199,14 @@ def test_a_damaged_database_is_named_and_nothing_more_is_claimed(scene_to_break:
     scene_to_break.store.close()
     assert found
     assert all(finding.startswith("database: ") for finding in found)
+
+
+def test_an_audit_log_that_was_altered_is_named(scene_to_break: Scene):
+    store, merchant_id = scene_to_break.store, scene_to_break.alice.owner.merchant_id
+    asha = audit.Actor(merchant_id=merchant_id, user_id=None, who="Asha")
+    for subject in ("key_1", "key_2", "key_3"):
+        store.write_now(audit.record, asha, "key.revoke", subject)
+    assert check.findings(scene_to_break) == []
+    store.write_now(lambda tx: tx.execute("UPDATE audit_entries SET who = 'nobody' WHERE subject = 'key_2'"))
+    [finding] = check.findings(scene_to_break)
+    assert merchant_id in finding and "audit log" in finding
