@@ -12,7 +12,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.ids import new_id
 from gateway.objects import Owner, RefundRow
 from gateway.processors import Outcome, OutcomeUnknown, Processor
-from gateway.settlement import CLAIM_MS, INQUIRE_AGAIN_MS
+from gateway.settlement import CLAIM_MS, backoff_ms
 
 log = logging.getLogger("gateway.refunds")
 
@@ -110,7 +110,7 @@ def settle(tx, refund: RefundRow, outcome: Outcome | None) -> None:
     """Writes down what the bank said, if the claim still holds."""
     if outcome is None or outcome.status not in ("succeeded", "failed"):
         again_at = outcome.again_at_ms if outcome else None
-        return postpone(tx, refund, again_at or now_ms() + _backoff_ms(refund.work_attempts), "inquire")
+        return postpone(tx, refund, again_at or now_ms() + backoff_ms(refund.work_attempts), "inquire")
     target = "processed" if outcome.status == "succeeded" else "failed"
     columns = {
         "processed_at": now_ms() if target == "processed" else None,
@@ -166,7 +166,3 @@ def _announce(tx, refund: RefundRow, event_type: str) -> bytes:
     shown = objects.encode(objects.refund(refund))
     events.record(tx, refund.owner, event_type, refund.id, "refund", shown)
     return shown
-
-
-def _backoff_ms(attempts: int) -> int:
-    return INQUIRE_AGAIN_MS[min(attempts, len(INQUIRE_AGAIN_MS)) - 1]

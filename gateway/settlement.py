@@ -161,7 +161,7 @@ def park(tx, answers: list[tuple[PaymentRow, Outcome | None]]) -> None:
     now = now_ms()
     for payment, outcome in answers:
         again_at = outcome.again_at_ms if outcome else None
-        _ask_again(tx, payment, again_at or now + _backoff_ms(payment.work_attempts))
+        _ask_again(tx, payment, again_at or now + backoff_ms(payment.work_attempts))
 
 
 def customer_acted(tx, payment_id: str) -> bool:
@@ -252,12 +252,13 @@ def _settle_instruction(tx, payment: PaymentRow, outcome: Outcome | None) -> Non
         )
     if outcome and outcome.status == "failed":
         log.error("the bank refused to %s %s: %s", payment.step, payment.id, outcome.error_reason)
-    again_at = outcome.again_at_ms if outcome and outcome.again_at_ms else now_ms() + _backoff_ms(payment.work_attempts)
+    again_at = outcome.again_at_ms if outcome and outcome.again_at_ms else now_ms() + backoff_ms(payment.work_attempts)
     tx.execute(
         "UPDATE payments SET due_at = ?, claimed_until = NULL WHERE id = ? AND claimed_until = ?",
         (again_at, payment.id, payment.claimed_until),
     )
 
 
-def _backoff_ms(attempts: int) -> int:
+def backoff_ms(attempts: int) -> int:
+    """How long to wait before the bank is asked again, longer with every attempt."""
     return INQUIRE_AGAIN_MS[min(attempts, len(INQUIRE_AGAIN_MS)) - 1]
