@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gateway import preferences
 from gateway.clock import now_ms
 from gateway.objects import Owner
-from gateway.reports_lists import Condition, Cursor, Found, page
+from gateway.reports.lists import Condition, Cursor, Found, page
 
 GATHERED_MAX = 500  # a second; noting more cost a storm of payments a fifth of its speed
 ROWS_PER_UNIT = 500

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway import bell, events, lists, reports_lists, retries
+from gateway import bell, events, lists, reports, retries
 from gateway import delivery_objects as objects
 from gateway.clock import now_ms, rfc3339
 from gateway.delivery_objects import DeliveryRow
@@ -42,7 +42,7 @@ def list_deliveries(
 
 def _between(tx, table: str, since: int | None, until: int | None) -> dict:
     """A time as filters: exactly, and as a range of row numbers, which needs no index on time."""
-    first, end = reports_lists.bounds(tx, table, reports_lists.Span(since, until))
+    first, end = reports.lists.bounds(tx, table, reports.lists.Span(since, until))
     return {
         "seq >= ?": first if since is not None else None,
         "seq < ?": end if until is not None else None,

@@ -5,11 +5,11 @@ import io
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from gateway import money, objects, reports_payments, statements
+from gateway import money, objects, reports, statements
 from gateway.clock import rfc3339
 from gateway.objects import OrderRow, Owner, PaymentRow, RefundRow
-from gateway.reports_lists import ALWAYS, Condition, Source, Span
-from gateway.reports_payments import Filters
+from gateway.reports.lists import ALWAYS, Condition, Source, Span
+from gateway.reports.payments import Filters
 
 ROWS_AT_ONCE = 500
 
@@ -29,7 +29,7 @@ class Export(NamedTuple):
 
 
 def payments(owner: Owner, filters: Filters) -> Export:
-    conditions = tuple(reports_payments.conditions(filters))
+    conditions = tuple(reports.payments.conditions(filters))
     return Export("payments", statements.PAYMENT_COLUMNS, owner, _payment, filters.span, conditions)
 
 

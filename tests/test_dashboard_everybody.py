@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from gateway import i18n, reports_orders, reports_payments, reports_webhooks
+from gateway import i18n, reports
 from gateway.web import pages
 from tests.counter import Gateway, part
 from tests.test_dashboard_pages import log_in, pay
@@ -158,8 +158,8 @@ def test_refusals_and_the_words_of_the_domain_are_hindi_too(page, gateway, ids):
     expect(page.get_by_role("option", name="लंबित")).to_be_attached()
 
 
-STATES = {"open", "expired", "cancelled", *reports_orders.ORDER_STATUSES, *reports_orders.REFUND_STATUSES,
-          *reports_payments.STATUSES, *reports_payments.METHODS, *reports_webhooks.STATUSES}  # fmt: skip
+STATES = {"open", "expired", "cancelled", *reports.orders.ORDER_STATUSES, *reports.orders.REFUND_STATUSES,
+          *reports.payments.STATUSES, *reports.payments.METHODS, *reports.webhooks.STATUSES}  # fmt: skip
 
 
 def test_every_state_and_method_has_a_word_in_hindi():

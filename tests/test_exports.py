@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway import charts, exports
-from gateway.reports_payments import Filters
+from gateway.reports.payments import Filters
 from tests.dashboard_scenes import Shop, open_shops
 
 

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway import clock, payments, periods, reports, reports_lists, reports_payments, totals
+from gateway import clock, payments, periods, reports, totals
 from gateway.errors import BadRequest, NotFound
 from gateway.objects import Owner
-from gateway.reports_lists import Cursor, Span
-from gateway.reports_payments import Filters
+from gateway.reports.lists import Cursor, Span
+from gateway.reports.payments import Filters
 from tests.dashboard_scenes import Shop, open_shops
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -26,7 +26,7 @@ def alice(store, monkeypatch):
 def overview(shop, name="today", zone=INDIA, currency=None):
     totals.catch_up(shop.store)
     period = periods.period(name, None, None, zone)
-    return shop.store.read_now(reports.overview, shop.owner, period, periods.today(zone), currency)
+    return shop.store.read_now(reports.overview.overview, shop.owner, period, periods.today(zone), currency)
 
 
 def ids(found):
@@ -43,14 +43,14 @@ def test_the_overview_counts_what_happened(alice):
     alice.pay(99_000)
     alice.refunded(paid, 20_000)
     seen = overview(alice)
-    assert seen.now == reports.Figures(
+    assert seen.now == reports.overview.Figures(
         started=4, succeeded=2, failed=1, captured=2, volume=80_000, refunded=1, refund_volume=20_000
     )
     assert round(seen.now.success_rate, 1) == 66.7 and seen.now.average == 40_000
     assert seen.methods == [("upi", 2, 80_000)]
     assert seen.reasons == [("insufficient_funds", 1)]
     assert sum(column.figures.volume for column in seen.columns) == 80_000
-    assert seen.today == seen.now and seen.before == seen.yesterday == reports.Figures()
+    assert seen.today == seen.now and seen.before == seen.yesterday == reports.overview.Figures()
 
 
 def test_nothing_is_counted_twice_however_often_it_is_folded(alice):
@@ -112,27 +112,27 @@ def test_charts_have_a_column_for_every_hour_day_or_week():
 
 
 def test_pages_neither_skip_nor_repeat_while_rows_arrive(alice, monkeypatch):
-    monkeypatch.setattr(reports_lists, "PAGE_ROWS", 3)
+    monkeypatch.setattr(reports.lists, "PAGE_ROWS", 3)
     made = [alice.pay() for _ in range(8)]
-    first = alice.store.read_now(reports_payments.search, alice.owner, Filters(), NEWEST)
+    first = alice.store.read_now(reports.payments.search, alice.owner, Filters(), NEWEST)
     late = alice.pay()
-    second = alice.store.read_now(reports_payments.search, alice.owner, Filters(), Cursor(before=first.older))
-    third = alice.store.read_now(reports_payments.search, alice.owner, Filters(), Cursor(before=second.older))
+    second = alice.store.read_now(reports.payments.search, alice.owner, Filters(), Cursor(before=first.older))
+    third = alice.store.read_now(reports.payments.search, alice.owner, Filters(), Cursor(before=second.older))
     assert ids(first) + ids(second) + ids(third) == made[::-1] and third.older is None
-    back = alice.store.read_now(reports_payments.search, alice.owner, Filters(), Cursor(after=third.newer))
+    back = alice.store.read_now(reports.payments.search, alice.owner, Filters(), Cursor(after=third.newer))
     assert ids(back) == ids(second)
-    newest = alice.store.read_now(reports_payments.search, alice.owner, Filters(), Cursor(after=first.rows[0].id))
+    newest = alice.store.read_now(reports.payments.search, alice.owner, Filters(), Cursor(after=first.rows[0].id))
     assert ids(newest) == [late] and newest.newer is None
 
 
 def test_a_search_goes_on_where_its_time_ran_out(alice, monkeypatch):
-    monkeypatch.setattr(reports_lists, "STRETCH_ROWS", 4)
-    monkeypatch.setattr(reports_lists, "SEARCH_S", 0)
+    monkeypatch.setattr(reports.lists, "STRETCH_ROWS", 4)
+    monkeypatch.setattr(reports.lists, "SEARCH_S", 0)
     wanted = alice.failed()
     for _ in range(10):
         alice.paid()
     cursor, looks, failed = NEWEST, 0, Filters(status="failed")
-    while not (found := alice.store.read_now(reports_payments.search, alice.owner, failed, cursor)).rows:
+    while not (found := alice.store.read_now(reports.payments.search, alice.owner, failed, cursor)).rows:
         assert found.searched_back_to and found.older
         cursor, looks = Cursor(before=found.older), looks + 1
     assert ids(found) == [wanted] and looks == 2
@@ -142,7 +142,7 @@ def test_a_search_goes_on_where_its_time_ran_out(alice, monkeypatch):
 def test_a_cursor_of_another_merchant_is_not_there(alice, store, lists_of):
     theirs = Shop(store, "bob").pay()
     with pytest.raises(NotFound):
-        store.read_now(reports_payments.search, alice.owner, Filters(), Cursor(**{lists_of: theirs}))
+        store.read_now(reports.payments.search, alice.owner, Filters(), Cursor(**{lists_of: theirs}))
 
 
 def test_every_filter_finds_its_payment(alice, store):
@@ -157,9 +157,9 @@ def test_every_filter_finds_its_payment(alice, store):
         Filters(amount_min=20_000, amount_max=80_000),
         *(Filters(text=text) for text in (wanted, order_id, refund, "NEEDLE", "r-77", "100%_w", wanted[4:12])),
     ):
-        assert ids(store.read_now(reports_payments.search, alice.owner, filters, NEWEST)) == [wanted], filters
+        assert ids(store.read_now(reports.payments.search, alice.owner, filters, NEWEST)) == [wanted], filters
     for filters in (Filters(method="card"), Filters(status="cancelled"), Filters(text="100x_w"), Filters(text="1111")):
-        assert ids(store.read_now(reports_payments.search, alice.owner, filters, NEWEST)) == [], filters
+        assert ids(store.read_now(reports.payments.search, alice.owner, filters, NEWEST)) == [], filters
 
 
 def test_a_span_of_time_takes_its_start_and_leaves_its_end(alice):
@@ -173,7 +173,7 @@ def test_a_span_of_time_takes_its_start_and_leaves_its_end(alice):
 
     def within(since, until):
         filters = Filters(span=Span(since, until))
-        return ids(alice.store.read_now(reports_payments.search, alice.owner, filters, NEWEST))
+        return ids(alice.store.read_now(reports.payments.search, alice.owner, filters, NEWEST))
 
     assert within(start, end) == middle[::-1]
     assert within(None, start) == [early] and within(end, None) == [late]
@@ -187,7 +187,7 @@ def test_the_timeline_tells_everything_in_order(alice):
     payment_id = alice.paid(50_000, receipt="R-1")
     clock.forward(60)
     refund_id = alice.refunded(payment_id, 20_000)
-    detail = alice.store.read_now(reports_payments.detail, alice.owner, payment_id)
+    detail = alice.store.read_now(reports.payments.detail, alice.owner, payment_id)
     assert detail.receipt == "R-1" and detail.refundable == 30_000 and [r.id for r in detail.refunds] == [refund_id]
     told = [(moment.kind, moment.title) for moment in detail.timeline]
     assert [title for kind, title in told if kind == "status"] == [
@@ -207,4 +207,4 @@ def test_a_payment_of_another_merchant_or_mode_is_not_there(alice, store):
     payment_id = alice.pay()
     for owner in (Owner("bob", "test"), Owner("alice", "live")):
         with pytest.raises(NotFound):
-            store.read_now(reports_payments.detail, owner, payment_id)
+            store.read_now(reports.payments.detail, owner, payment_id)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway import clock, reports_customers, reports_lists, reports_payments, saved_cards
+from gateway import clock, reports, saved_cards
 from gateway.errors import NotFound
-from gateway.reports_lists import Cursor
+from gateway.reports.lists import Cursor
 from tests.scenes import DECLINED, VISA, card
 from tests.test_saved_cards import ASHA, RAVI, pay, save, with_token
 
@@ -12,11 +12,11 @@ MASTERCARD = "5555555555554444"
 
 
 def customers(scene, shop, cursor=None):
-    return scene.store.read_now(reports_customers.search, shop.owner, cursor or Cursor())
+    return scene.store.read_now(reports.customers.search, shop.owner, cursor or Cursor())
 
 
 def customer(scene, shop, customer_id):
-    return scene.store.read_now(reports_customers.customer, shop.owner, customer_id)
+    return scene.store.read_now(reports.customers.customer, shop.owner, customer_id)
 
 
 def id_of(scene, shop, secret=ASHA):
@@ -49,7 +49,7 @@ def test_the_payments_of_a_customer_come_newest_first_with_those_that_failed(sce
     scene.work()
     found, payments = customer(scene, alice, id_of(scene, alice))
     assert [payment.id for payment in payments][:2] == made[::-1] and found.payments == 3
-    monkeypatch.setattr(reports_customers, "PAYMENTS_MAX", 1)
+    monkeypatch.setattr(reports.customers, "PAYMENTS_MAX", 1)
     found, payments = customer(scene, alice, found.id)
     assert [payment.id for payment in payments] == made[1:] and found.payments == 3
 
@@ -67,7 +67,7 @@ def test_neither_numbers_nor_secrets_are_shown(scene, alice):
 
 
 def test_pages_of_customers_neither_skip_nor_repeat(scene, alice, monkeypatch):
-    monkeypatch.setattr(reports_lists, "PAGE_ROWS", 2)
+    monkeypatch.setattr(reports.lists, "PAGE_ROWS", 2)
     made = []
     for letter in "vwxyz":
         save(scene, alice, secret=letter * 43)
@@ -97,6 +97,6 @@ def test_a_payment_names_its_customer_where_there_is_one(scene, alice):
     known, unknown = pay(scene, alice, card() | {"save_card": True}), pay(scene, alice, card())
 
     def named(payment_id):
-        return scene.store.read_now(reports_payments.detail, alice.owner, payment_id).customer_id
+        return scene.store.read_now(reports.payments.detail, alice.owner, payment_id).customer_id
 
     assert named(known) == id_of(scene, alice) and named(unknown) is None

@@ -6,7 +6,7 @@ from typing import Any
 from gateway import money, periods
 from gateway.errors import BadRequest, NotFound
 from gateway.ids import SHAPE
-from gateway.reports_lists import Cursor, Span
+from gateway.reports.lists import Cursor, Span
 from gateway.web.sessions import Visit
 
 _DECIMAL = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,3}))?", re.ASCII)

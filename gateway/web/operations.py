@@ -4,7 +4,7 @@
 from sanic import Request
 from sanic.response import HTTPResponse
 
-from gateway import __version__, merchants, metrics, reports_of_work
+from gateway import __version__, merchants, metrics, reports
 from gateway.clock import now_ms, rfc3339
 from gateway.errors import NotFound
 from gateway.web import routes
@@ -35,7 +35,7 @@ def mount(app, gateway) -> None:
     async def metrics_page(request: Request) -> HTTPResponse:
         if gateway.authenticator.address(request) not in LOOPBACK:
             raise NotFound("There is nothing at this address.")
-        counts = await gateway.store.read(reports_of_work.counts)
+        counts = await gateway.store.read(reports.work.counts)
         body = metrics.exposition(gateway, counts, request.app.ctx.door)
         return HTTPResponse(body, 200, None, metrics.CONTENT_TYPE)
 
@@ -56,7 +56,7 @@ def _select_one(tx):
 
 
 def jobs_status(call: Call):
-    return reports_of_work.jobs_status, call.gateway.jobs.running
+    return reports.work.jobs_status, call.gateway.jobs.running
 
 
 def test_merchant(call: Call):
@@ -69,7 +69,7 @@ def show_test_merchant(tx, merchant_id):
 
 
 ROUTES = [
-    Route("GET", "/test/jobs/status", jobs_status, "Show what the jobs are doing", reports_of_work.JobsStatus,
+    Route("GET", "/test/jobs/status", jobs_status, "Show what the jobs are doing", reports.work.JobsStatus,
           access="open", tag="Operation"),
     Route("GET", "/test/merchant", test_merchant, "Show the demo merchant", dict, access="demo", tag="Operation"),
 ]  # fmt: skip

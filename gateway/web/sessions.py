@@ -207,7 +207,7 @@ async def arrive(gateway, request: Request, path: dict) -> Visit:
 
 def _who(tx, token: str) -> tuple[logins.Session | None, int]:
     session = logins.find_session(tx, token)
-    return session, reports.newest_event(tx, session.owner) if session else 0
+    return session, reports.overview.newest_event(tx, session.owner) if session else 0
 
 
 def read_form(visit: Visit) -> None:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from gateway import links, orders, statements
 from gateway.ids import SHAPE
 from gateway.objects import OrderRow, Owner, PaymentRow, RefundRow
-from gateway.reports_lists import ALWAYS, Condition, Cursor, Found, Span, page
-from gateway.reports_payments import like
+from gateway.reports.lists import ALWAYS, Condition, Cursor, Found, Span, page
+from gateway.reports.payments import like
 
 ORDER_STATUSES = ("created", "attempted", "paid")
 REFUND_STATUSES = ("pending", "processed", "failed")

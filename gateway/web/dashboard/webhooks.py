@@ -4,10 +4,10 @@ import uuid
 
 from sanic.response import HTTPResponse
 
-from gateway import audit, clock, deliveries, endpoints, events, reports_webhooks
+from gateway import audit, clock, deliveries, endpoints, events, reports
 from gateway import webhook_objects as objects
 from gateway.errors import BadRequest, NotFound
-from gateway.reports_webhooks import STATUSES, DeliveryFilters
+from gateway.reports.webhooks import STATUSES, DeliveryFilters
 from gateway.web import forms
 from gateway.web.sessions import Visit
 
@@ -20,7 +20,7 @@ async def webhooks(visit: Visit) -> HTTPResponse:
     filters = _filters(visit)
     if not await visit.read(endpoints.has_default, visit.owner):
         await visit.write(endpoints.default, visit.owner, visit.gateway.master)
-    seen = await visit.read(reports_webhooks.overview, visit.owner, filters, forms.cursor(visit))
+    seen = await visit.read(reports.webhooks.overview, visit.owner, filters, forms.cursor(visit))
     secret = None
     if visit.may("develop"):
         secret = endpoints.secrets(seen.default, visit.gateway.master, clock.now_ms())[0]
@@ -82,7 +82,7 @@ async def recover(visit: Visit) -> HTTPResponse:
 async def delivery(visit: Visit) -> HTTPResponse:
     """One delivery with everything that was sent and answered."""
     found = await visit.read(deliveries.show, visit.owner, _delivery_id(visit))
-    return visit.page("delivery.html", delivery=found, payload=reports_webhooks.indented(found.payload))
+    return visit.page("delivery.html", delivery=found, payload=reports.webhooks.indented(found.payload))
 
 
 async def retry(visit: Visit) -> HTTPResponse:

@@ -32,9 +32,9 @@ async def overview(visit: Visit) -> HTTPResponse:
 
 
 def _overview(tx, visit: Visit, period: periods.Period):
-    seen = reports.overview(tx, visit.owner, period, periods.today(visit.zone), visit.query("currency"))
-    recent = reports.newest_payments(tx, visit.owner, RECENT)
-    return seen, reports.webhook_health(tx, visit.owner), recent, merchants.newest_key(tx, visit.owner)
+    seen = reports.overview.overview(tx, visit.owner, period, periods.today(visit.zone), visit.query("currency"))
+    recent = reports.overview.newest_payments(tx, visit.owner, RECENT)
+    return seen, reports.overview.webhook_health(tx, visit.owner), recent, merchants.newest_key(tx, visit.owner)
 
 
 def _shows_secret(visit: Visit) -> bool:
@@ -42,7 +42,7 @@ def _shows_secret(visit: Visit) -> bool:
     return visit.owner.mode == "test" and visit.may("develop")
 
 
-def _chart(visit: Visit, seen: reports.Overview, period: periods.Period) -> dict:
+def _chart(visit: Visit, seen: reports.overview.Overview, period: periods.Period) -> dict:
     words = Words(i18n.translator(visit.language), visit.zone)
     name = words.hour if period.hourly else words.day
     bars = [
@@ -95,7 +95,7 @@ def _news(tx, visit: Visit, last: int) -> tuple[bool, list]:
     """What happened since `last`; a session that has ended, or sees the other mode now, ends its streams."""
     session = logins.find_session(tx, visit.token)
     alive = session is not None and session.owner == visit.owner and not session.second_factor_due
-    return alive, reports.events_after(tx, visit.owner, last) if alive else []
+    return alive, reports.overview.events_after(tx, visit.owner, last) if alive else []
 
 
 def _message(seq: int, event_type: str, object_id: str) -> bytes:

@@ -3,10 +3,11 @@
 import re
 from typing import NamedTuple
 
-from gateway import payments, reports_customers, statements
+from gateway import payments, statements
 from gateway.ids import SHAPE
 from gateway.objects import Owner, PaymentRow, RefundRow
-from gateway.reports_lists import ALWAYS, Condition, Cursor, Found, Span, page
+from gateway.reports import customers
+from gateway.reports.lists import ALWAYS, Condition, Cursor, Found, Span, page
 
 TEXT_LENGTH_MAX = 100
 TIMELINE_MAX = 500
@@ -121,7 +122,7 @@ def detail(tx, owner: Owner, payment_id: str) -> Detail:
             f"SELECT {statements.REFUND_COLUMNS} FROM refunds WHERE payment_id = ? ORDER BY seq", (payment_id,)
         )
     ]
-    customer_id = reports_customers.of_payment(tx, payment_id)
+    customer_id = customers.of_payment(tx, payment_id)
     return Detail(payment, receipt, notes, refunds, _timeline(tx, payment, refunds), customer_id)
 
 

@@ -2,19 +2,19 @@
 
 from sanic.response import HTTPResponse
 
-from gateway import audit, cards, clock, reports_customers, saved_cards
+from gateway import audit, cards, clock, reports, saved_cards
 from gateway.web import forms
 from gateway.web.checkout_words import NETWORKS
 from gateway.web.sessions import Visit
 
 
 async def customers(visit: Visit) -> HTTPResponse:
-    found = await visit.read(reports_customers.search, visit.owner, forms.cursor(visit))
+    found = await visit.read(reports.customers.search, visit.owner, forms.cursor(visit))
     return visit.page("customers.html", found=found, networks=NETWORKS)
 
 
 async def customer(visit: Visit) -> HTTPResponse:
-    found, payments = await visit.read(reports_customers.customer, visit.owner, _id(visit))
+    found, payments = await visit.read(reports.customers.customer, visit.owner, _id(visit))
     return visit.page(
         "customer.html", customer=found, payments=payments, networks=NETWORKS,
         expired=lambda card: cards.is_expired(card.expiry_month, card.expiry_year, clock.now_ms()),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gateway import statements
 from gateway.errors import NotFound
 from gateway.objects import Owner, PaymentRow
-from gateway.reports_lists import Cursor, Found, page
+from gateway.reports.lists import Cursor, Found, page
 
 COLUMNS = "seq, id, created_at"
 PAYMENTS_MAX = 100

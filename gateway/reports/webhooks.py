@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gateway import statements
 from gateway.delivery_objects import DeliveryRow
 from gateway.objects import Owner
-from gateway.reports_lists import ALWAYS, Condition, Cursor, Found, Span, page
+from gateway.reports.lists import ALWAYS, Condition, Cursor, Found, Span, page
 from gateway.webhook_objects import EndpointRow
 
 STATUSES = ("pending", "success", "failed", "skipped")

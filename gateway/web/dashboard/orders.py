@@ -6,9 +6,9 @@ from typing import NamedTuple
 import msgspec
 from sanic.response import HTTPResponse
 
-from gateway import audit, clock, exports, links, money, objects, orders, reports_orders
+from gateway import audit, clock, exports, links, money, objects, orders, reports
 from gateway.errors import BadRequest
-from gateway.reports_orders import ORDER_STATUSES, REFUND_STATUSES, OrderFilters, RefundFilters
+from gateway.reports.orders import ORDER_STATUSES, REFUND_STATUSES, OrderFilters, RefundFilters
 from gateway.web import downloads, forms, qr
 from gateway.web.sessions import Visit
 
@@ -28,13 +28,13 @@ class Wanted(NamedTuple):
 
 async def orders_page(visit: Visit) -> HTTPResponse:
     filters = OrderFilters(*_filters(visit, ORDER_STATUSES))
-    found = await visit.read(reports_orders.search_orders, visit.owner, filters, forms.cursor(visit))
+    found = await visit.read(reports.orders.search_orders, visit.owner, filters, forms.cursor(visit))
     return visit.page("orders.html", found=found, filters=filters, statuses=ORDER_STATUSES)
 
 
 async def refunds_page(visit: Visit) -> HTTPResponse:
     filters = RefundFilters(*_filters(visit, REFUND_STATUSES))
-    found = await visit.read(reports_orders.search_refunds, visit.owner, filters, forms.cursor(visit))
+    found = await visit.read(reports.orders.search_refunds, visit.owner, filters, forms.cursor(visit))
     return visit.page("refunds.html", found=found, filters=filters, statuses=REFUND_STATUSES)
 
 
@@ -49,18 +49,18 @@ def _filters(visit: Visit, statuses) -> tuple:
 
 async def export_orders(visit: Visit) -> None:
     filters = OrderFilters(*_filters(visit, ORDER_STATUSES))
-    conditions = reports_orders.order_conditions(filters)
+    conditions = reports.orders.order_conditions(filters)
     await downloads.send(visit, exports.orders(visit.owner, filters.span, conditions), "orders")
 
 
 async def export_refunds(visit: Visit) -> None:
     filters = RefundFilters(*_filters(visit, REFUND_STATUSES))
-    conditions = reports_orders.refund_conditions(filters)
+    conditions = reports.orders.refund_conditions(filters)
     await downloads.send(visit, exports.refunds(visit.owner, filters.span, conditions), "refunds")
 
 
 async def order(visit: Visit) -> HTTPResponse:
-    row, attempts, link = await visit.read(reports_orders.order, visit.owner, _order_id(visit))
+    row, attempts, link = await visit.read(reports.orders.order, visit.owner, _order_id(visit))
     return visit.page(
         "order.html", order=row, attempts=attempts, notes=objects.notes(row.notes), url=_pay_url(visit, row.id, link)
     )
@@ -68,7 +68,7 @@ async def order(visit: Visit) -> HTTPResponse:
 
 async def order_qr(visit: Visit) -> HTTPResponse:
     """The address at which the order is paid, as a QR code."""
-    row, _, link = await visit.read(reports_orders.order, visit.owner, _order_id(visit))
+    row, _, link = await visit.read(reports.orders.order, visit.owner, _order_id(visit))
     return qr.answer(_pay_url(visit, row.id, link))
 
 
@@ -109,7 +109,7 @@ def _wanted(visit: Visit) -> Wanted:
 
 
 async def links_page(visit: Visit) -> HTTPResponse:
-    found = await visit.read(reports_orders.search_links, visit.owner, forms.cursor(visit))
+    found = await visit.read(reports.orders.search_links, visit.owner, forms.cursor(visit))
     base = visit.gateway.config.public_url
     return visit.page("links.html", found=found, currencies=CURRENCIES, address=lambda code: links.address(base, code))
 

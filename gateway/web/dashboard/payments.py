@@ -3,10 +3,10 @@
 import msgspec
 from sanic.response import HTTPResponse
 
-from gateway import audit, exports, idempotency, money, objects, payments, refunds, reports_payments, states
+from gateway import audit, exports, idempotency, money, objects, payments, refunds, reports, states
 from gateway.errors import BadRequest
 from gateway.idempotency import Key
-from gateway.reports_payments import METHODS, STATUSES, Filters
+from gateway.reports.payments import METHODS, STATUSES, Filters
 from gateway.web import downloads, forms
 from gateway.web.sessions import Visit
 
@@ -16,7 +16,7 @@ LARGE_REFUND = 10_000  # in the currency's major unit: from here on the password
 
 async def transactions(visit: Visit) -> HTTPResponse:
     filters = _filters(visit)
-    found = await visit.read(reports_payments.search, visit.owner, filters, forms.cursor(visit))
+    found = await visit.read(reports.payments.search, visit.owner, filters, forms.cursor(visit))
     return visit.page("transactions.html", found=found, filters=filters, statuses=STATUSES, methods=METHODS)
 
 
@@ -45,7 +45,7 @@ async def export(visit: Visit) -> None:
 
 
 async def payment(visit: Visit) -> HTTPResponse:
-    detail = await visit.read(reports_payments.detail, visit.owner, _id(visit))
+    detail = await visit.read(reports.payments.detail, visit.owner, _id(visit))
     return visit.page(
         "payment.html", detail=detail, payment=detail.payment, refundable=detail.refundable, plain=forms.plain,
         notes=objects.notes(detail.notes), once=_once(detail),
@@ -57,7 +57,7 @@ def _moves(status: str) -> set:
     return states.PAYMENT_MOVES[status]
 
 
-def _once(detail: reports_payments.Detail) -> str:
+def _once(detail: reports.payments.Detail) -> str:
     """Names what the page showed, so that a second click asks for the same thing and gets the first answer."""
     return f"{detail.payment.amount_captured}-{detail.payment.amount_refunded}-{len(detail.refunds)}"
 

@@ -2,7 +2,7 @@
 
 from sanic.response import HTTPResponse
 
-from gateway import api_requests, audit, merchants, reports_developers
+from gateway import api_requests, audit, merchants, reports
 from gateway.errors import BadRequest
 from gateway.web import forms
 from gateway.web.sessions import Visit
@@ -12,7 +12,7 @@ METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 async def keys(visit: Visit, shown: dict | None = None) -> HTTPResponse:
     """The keys of this mode; `shown` holds the one secret that was asked for, by the key's id."""
-    found = await visit.read(reports_developers.api_keys, visit.owner)
+    found = await visit.read(reports.developers.api_keys, visit.owner)
     return visit.page("keys.html", keys=found, shown=shown or {})
 
 
@@ -40,7 +40,7 @@ async def reveal_key(visit: Visit) -> HTTPResponse:
 
 
 def _reveal(tx, actor, owner, key_id: str):
-    key = reports_developers.own_key(tx, owner, key_id)
+    key = reports.developers.own_key(tx, owner, key_id)
     audit.record(tx, actor, "key.reveal", key_id)
     return key
 
@@ -53,7 +53,7 @@ async def revoke_key(visit: Visit) -> HTTPResponse:
 
 
 def _revoke(tx, actor, owner, key_id: str) -> None:
-    reports_developers.own_key(tx, owner, key_id)
+    reports.developers.own_key(tx, owner, key_id)
     audit.done(tx, actor, "key.revoke", key_id, "", merchants.revoke_key, key_id, owner.merchant_id)
 
 
@@ -71,5 +71,5 @@ def _search(tx, owner, cursor, trouble: bool, method: str | None):
 async def idempotency(visit: Visit) -> HTTPResponse:
     text = visit.query("q").replace("\0", "")
     return visit.page(
-        "idempotency.html", text=text, keys=await visit.read(reports_developers.idempotency_keys, visit.owner, text)
+        "idempotency.html", text=text, keys=await visit.read(reports.developers.idempotency_keys, visit.owner, text)
     )
