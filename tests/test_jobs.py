@@ -37,7 +37,12 @@ def queue_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @contextlib.contextmanager
 def running(data: Path, queue_url: str = "", delay_s: float = 0) -> Iterator[Gateway]:
-    environment = {"GATEWAY_SIMULATOR_DELAY_MIN": str(delay_s), "GATEWAY_SIMULATOR_DELAY_MAX": str(delay_s)}
+    """A bank that approves whatever has no documented outcome, after `delay_s`."""
+    environment = {
+        "GATEWAY_SIMULATOR_DELAY_MIN": str(delay_s),
+        "GATEWAY_SIMULATOR_DELAY_MAX": str(delay_s),
+        "GATEWAY_SIMULATOR_CARD_SUCCESS_RATE": "1",
+    }
     if queue_url:
         environment["GATEWAY_QUEUE_URL"] = queue_url
     gateway = Gateway(config.load(data_dir=data, environment=environment, demo=True))

@@ -20,6 +20,7 @@ from tests.sending import DEADLINE_S, EVENT_LOOPS, SLACK_S, post, senders, sent
 
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
+ROUNDS_MAX = 20  # Of requests with all kinds of deadlines, until one ends in the middle of a handshake.
 
 
 @dataclass
@@ -183,11 +184,20 @@ def test_deadlines_and_limits_hold_behind_tls(sender, authority, scene):
 def test_deadlines_in_the_middle_of_a_handshake_leave_nothing_behind(sender, authority, caplog):
     polite_and_short = receivers.answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     with Receiver(polite_and_short, tls=authority.receiver("receiver.test")) as receiver:
-        waiting = [sent(sender, receiver.url("receiver.test"), timeout_s=ms / 1000) for ms in range(100)]
-        outcomes = {answer.result(5).status or answer.result(5).error for answer in waiting}
+        outcomes = set()
+        for _ in range(ROUNDS_MAX):
+            outcomes |= outcomes_of_many_deadlines(sender, receiver)
+            if "connect_timeout" in outcomes:
+                break
         assert "connect_timeout" in outcomes and outcomes <= {200, "dns", "connect_timeout", "timeout"}
         assert all(receiver.ended.acquire(timeout=2) for _ in range(receiver.connections))
     assert caplog.text == ""
+
+
+def outcomes_of_many_deadlines(sender, receiver) -> set:
+    """What becomes of a hundred requests with deadlines between none and 100 ms."""
+    waiting = [sent(sender, receiver.url("receiver.test"), timeout_s=ms / 1000) for ms in range(100)]
+    return {answer.result(5).status or answer.result(5).error for answer in waiting}
 
 
 def test_the_roots_are_certifis_unless_ssl_cert_file_names_others(monkeypatch, authority):
