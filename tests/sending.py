@@ -8,8 +8,9 @@ from gateway.jobs import sender as sender_module
 from gateway.jobs.sender import Answer, Request, Sender
 
 EVENT_LOOPS = ["uvloop", "asyncio"]
-DEADLINE_S = 0.2
-SLACK_S = 0.5
+DEADLINE_S = 0.5  # Of attempts that are meant to reach it, long enough to get there on a busy machine.
+PATIENCE_S = 10.0  # Of all others: no test should fail because somebody else used the processor.
+SLACK_S = 3.0  # How late a deadline may be noticed; short of what no deadline would cost.
 HEADERS = {"Content-Type": "application/json", "X-Webhook-Event": "payment.success"}
 BODY = b'{"id":"evt_0123456789abcdef"}'
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -32,13 +33,13 @@ def senders(event_loop: str, monkeypatch) -> Iterator[Callable[..., Sender]]:
         assert sender.in_flight == 0
 
 
-def sent(sender: Sender, url: str, timeout_s: float = DEADLINE_S, headers=HEADERS, body=BODY) -> "Future[Answer]":
+def sent(sender: Sender, url: str, timeout_s: float = PATIENCE_S, headers=HEADERS, body=BODY) -> "Future[Answer]":
     """What the answer will be."""
     answer: Future[Answer] = Future()
     sender.send(Request(url, headers, body, timeout_s), answer.set_result)
     return answer
 
 
-def post(sender: Sender, url: str, timeout_s: float = DEADLINE_S, **changes) -> Answer:
+def post(sender: Sender, url: str, timeout_s: float = PATIENCE_S, **changes) -> Answer:
     """The answer, which must be there by the deadline."""
     return sent(sender, url, timeout_s, **changes).result(timeout_s + SLACK_S)

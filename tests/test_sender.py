@@ -12,7 +12,7 @@ from gateway.jobs import connections, resolver
 from gateway.jobs.sender import ERRORS, Answer
 from tests import receivers
 from tests.receivers import Receiver
-from tests.sending import BODY, DEADLINE_S, EVENT_LOOPS, SLACK_S, post, senders, sent
+from tests.sending import BODY, DEADLINE_S, EVENT_LOOPS, PATIENCE_S, SLACK_S, post, senders, sent
 
 
 @pytest.fixture(params=EVENT_LOOPS)
@@ -35,7 +35,7 @@ def test_a_polite_receiver_gets_the_request_and_we_its_answer(sender):
         + BODY
     ]
     assert answer == Answer(200, None, None, "127.0.0.1", answer.duration_ms, None, b"ok")
-    assert 0 <= answer.duration_ms <= 1000 * (DEADLINE_S + SLACK_S)
+    assert 0 <= answer.duration_ms <= 1000 * PATIENCE_S
 
 
 def test_large_requests_arrive_whole(sender):
@@ -47,8 +47,8 @@ def test_large_requests_arrive_whole(sender):
 
 HOSTILE = [
     # scene                          status  error       what the detail says     body       until the deadline
-    (receivers.silent, None, "timeout", "no answer within 0.2 s", 0, True),
-    (receivers.header_drip, None, "timeout", "no answer within 0.2 s", 0, True),
+    (receivers.silent, None, "timeout", f"no answer within {DEADLINE_S} s", 0, True),
+    (receivers.header_drip, None, "timeout", f"no answer within {DEADLINE_S} s", 0, True),
     (receivers.body_drip, 200, None, "rest of the answer", range(1, 100), True),
     (receivers.endless_body, 200, None, None, 16384, False),
     (receivers.endless_header, None, "too_large", "32768 bytes", 0, False),
@@ -72,15 +72,16 @@ HOSTILE = [
 def test_hostile_receivers(sender, scene, status, error, detail, body_bytes, at_deadline):
     with Receiver(scene) as receiver:
         started_s = time.monotonic()
-        answer = post(sender, receiver.url())
+        answer = post(sender, receiver.url(), DEADLINE_S if at_deadline else PATIENCE_S)
         elapsed_s = time.monotonic() - started_s
         assert (answer.status, answer.error, answer.address) == (status, error, "127.0.0.1")
         assert detail is None or detail in answer.detail
         assert len(answer.body) == body_bytes if isinstance(body_bytes, int) else len(answer.body) in body_bytes
-        assert (elapsed_s > DEADLINE_S - 0.02) == at_deadline
+        assert not at_deadline or DEADLINE_S - 0.02 < elapsed_s < DEADLINE_S + SLACK_S
+        assert at_deadline or elapsed_s < PATIENCE_S
         assert abs(answer.duration_ms / 1000 - elapsed_s) < SLACK_S
         assert error is None or error in ERRORS
-        assert receiver.ended.acquire(timeout=1), "The connection stays open"
+        assert receiver.ended.acquire(timeout=SLACK_S), "The connection stays open"
 
 
 def test_memory_stays_flat_whatever_receivers_send(sender):
@@ -193,17 +194,17 @@ def port_that_takes_no_connection(address: str, port: int = 0):
 
 def test_an_address_that_takes_no_connection(sender):
     with port_that_takes_no_connection("127.0.0.9") as port:
-        answer = post(sender, f"http://127.0.0.9:{port}/")
+        answer = post(sender, f"http://127.0.0.9:{port}/", DEADLINE_S)
     assert (answer.error, answer.address) == ("connect_timeout", "127.0.0.9")
-    assert answer.detail == "There was no connection within 0.2 s"
+    assert answer.detail == f"There was no connection within {DEADLINE_S} s"
 
 
 def test_an_address_that_takes_no_connection_leaves_the_next_its_share_of_the_time(start_sender):
     sender = start_sender(resolve=lambda host: ["127.0.0.9", "127.0.0.1"])
     with Receiver(receivers.polite) as receiver, port_that_takes_no_connection("127.0.0.9", receiver.port):
-        answer = post(sender, receiver.url("several.test"))
+        answer = post(sender, receiver.url("several.test"), timeout_s=2)
     assert (answer.status, answer.address) == (200, "127.0.0.1")
-    assert answer.duration_ms >= 1000 * DEADLINE_S / 2 - 20
+    assert answer.duration_ms >= 1_000 - 20
 
 
 def test_nobody_listens(sender):

@@ -26,7 +26,7 @@ def on_its_loop(sender, function, *arguments):
     """Runs a function where the sender's connections live, and waits for it."""
     outcome: Future = Future()
     sender._loop.call_soon_threadsafe(lambda: outcome.set_result(function(*arguments)))
-    return outcome.result(1)
+    return outcome.result(SLACK_S)
 
 
 def test_a_connection_is_used_again(sender):
@@ -63,7 +63,7 @@ def test_a_connection_that_ends_while_idle_is_noticed(sender, scene):
     with Receiver(scene) as receiver:
         for served in (1, 2, 3):
             assert (post(sender, receiver.url()).status, receiver.connections) == (200, served)
-            assert receiver.ended.acquire(timeout=1)
+            assert receiver.ended.acquire(timeout=SLACK_S)
 
 
 def test_a_connection_found_dead_is_replaced_once_within_the_same_attempt(sender):
@@ -87,7 +87,7 @@ def test_a_replacement_has_only_the_time_that_is_left(sender):
     with Receiver(scene) as receiver:
         assert post(sender, receiver.url()).status == 200
         started_s = time.monotonic()
-        assert post(sender, receiver.url()).error == "timeout"
+        assert post(sender, receiver.url(), DEADLINE_S).error == "timeout"
         assert time.monotonic() - started_s < DEADLINE_S + SLACK_S
         assert receiver.connections == 2
 
@@ -99,7 +99,7 @@ def test_idle_connections_expire(sender):
         on_its_loop(sender, pool.expire, sender._loop.time() + IDLE_EXPIRY_S - 5)
         assert not receiver.ended.acquire(blocking=False)
         on_its_loop(sender, pool.expire, sender._loop.time() + IDLE_EXPIRY_S + 5)
-        assert receiver.ended.acquire(timeout=1)
+        assert receiver.ended.acquire(timeout=SLACK_S)
     assert (pool._idle, pool._count) == ({}, 0)
 
 
@@ -114,5 +114,5 @@ def test_only_so_many_idle_connections_are_kept(sender):
     with Receiver(scene) as receiver:
         answers = [sent(sender, receiver.url(), timeout_s=5) for _ in range(IDLE_PER_TARGET_MAX + 5)]
         assert {answer.result(5).status for answer in answers} == {200}
-        assert all(receiver.ended.acquire(timeout=1) for _ in range(5))
+        assert all(receiver.ended.acquire(timeout=SLACK_S) for _ in range(5))
         assert on_its_loop(sender, lambda: sender._courier._pool._count) == IDLE_PER_TARGET_MAX

@@ -12,7 +12,7 @@ from gateway.jobs import sender as sender_module
 from gateway.jobs.sender import Request, Sender, SenderFull, SenderStopped
 from tests import receivers
 from tests.receivers import Receiver
-from tests.sending import BODY, DEADLINE_S, EVENT_LOOPS, HEADERS, SLACK_S, post, senders, sent
+from tests.sending import BODY, DEADLINE_S, EVENT_LOOPS, HEADERS, PATIENCE_S, SLACK_S, post, senders, sent
 
 
 @pytest.fixture(params=EVENT_LOOPS)
@@ -48,11 +48,11 @@ def test_a_slow_name_meets_the_deadline_and_holds_up_nobody(start_sender):
 
     sender = start_sender(resolve=slow)
     with Receiver(receivers.polite) as receiver:
-        waiting = [sent(sender, receiver.url(f"slow{number}.test")) for number in range(10)]
+        waiting = [sent(sender, receiver.url(f"slow{number}.test"), DEADLINE_S) for number in range(10)]
         assert post(sender, receiver.url("fast.test")).status == 200
         answers = [answer.result(DEADLINE_S + SLACK_S) for answer in waiting]
         assert {(answer.error, answer.detail) for answer in answers} == {
-            ("dns", "The name was not resolved within 0.2 s")
+            ("dns", f"The name was not resolved within {DEADLINE_S} s")
         }
         release.set()
 
@@ -77,22 +77,22 @@ def test_a_name_is_looked_up_once_for_all_who_ask(start_sender):
 def test_three_hundred_silent_receivers_cost_no_threads_and_delay_nobody(sender):
     with socket.create_server(("127.0.0.1", 0), backlog=512) as nobody, Receiver(receivers.polite) as receiver:
         before = threading.active_count()
-        silent = [sent(sender, f"http://127.0.0.1:{nobody.getsockname()[1]}/", timeout_s=0.6) for _ in range(300)]
+        silent = [sent(sender, f"http://127.0.0.1:{nobody.getsockname()[1]}/", timeout_s=3) for _ in range(300)]
         assert sender.in_flight == 300
-        answer = post(sender, receiver.url())
-        assert answer.status == 200 and answer.duration_ms < 200
+        assert post(sender, receiver.url()).status == 200
+        assert not any(answer.done() for answer in silent), "The polite one waited for the silent ones"
         assert threading.active_count() <= before + 1  # The receiver's own.
-        assert {answer.result(1).error for answer in silent} == {"timeout"}
+        assert {answer.result(3 + SLACK_S).error for answer in silent} == {"timeout"}
         assert sender.in_flight == 0
 
 
 def test_a_full_sender_says_so_and_takes_more_when_one_was_answered(sender, monkeypatch):
     monkeypatch.setattr(sender_module, "IN_FLIGHT_MAX", 2)
     with Receiver(receivers.silent) as receiver:
-        waiting = [sent(sender, receiver.url()) for _ in range(2)]
+        waiting = [sent(sender, receiver.url(), DEADLINE_S) for _ in range(2)]
         with pytest.raises(SenderFull):
             sent(sender, receiver.url())
-        assert {answer.result(1).error for answer in waiting} == {"timeout"}
+        assert {answer.result(DEADLINE_S + SLACK_S).error for answer in waiting} == {"timeout"}
     with Receiver(receivers.polite) as receiver:
         assert post(sender, receiver.url()).status == 200
 
@@ -101,20 +101,20 @@ def test_the_report_of_an_answer_may_send_again_and_may_fail(sender, monkeypatch
     monkeypatch.setattr(sender_module, "IN_FLIGHT_MAX", 1)
     second: Future = Future()
     with Receiver(receivers.polite) as receiver:
-        request = Request(receiver.url(), HEADERS, BODY, DEADLINE_S)
+        request = Request(receiver.url(), HEADERS, BODY, PATIENCE_S)
 
         def report(answer):
             sender.send(request, second.set_result)
             raise RuntimeError("the reporter stumbles")
 
         sender.send(request, report)
-        assert second.result(1).status == 200
+        assert second.result(SLACK_S).status == 200
     assert "the reporter stumbles" in caplog.text
 
 
 def test_coroutines_of_another_loop_can_wait_for_an_answer(sender):
     async def ask(url):
-        return await asyncio.gather(*[sender.post(Request(url, HEADERS, BODY, DEADLINE_S)) for _ in range(3)])
+        return await asyncio.gather(*[sender.post(Request(url, HEADERS, BODY, PATIENCE_S)) for _ in range(3)])
 
     with Receiver(receivers.polite) as receiver:
         assert [answer.status for answer in asyncio.run(ask(receiver.url()))] == [200, 200, 200]
@@ -127,7 +127,7 @@ def test_who_no_longer_waits_for_an_answer_ends_the_attempt(sender):
     with Receiver(receivers.silent) as receiver:
         with pytest.raises(TimeoutError):
             asyncio.run(give_up(receiver.url()))
-        assert receiver.ended.acquire(timeout=1)
+        assert receiver.ended.acquire(timeout=SLACK_S)
 
 
 def test_stopping_cancels_what_is_in_flight_and_reports_nothing(start_sender):
@@ -138,7 +138,7 @@ def test_stopping_cancels_what_is_in_flight_and_reports_nothing(start_sender):
         sender.stop(0.05)
         assert time.monotonic() - started_s < 0.05 + SLACK_S
         assert sender.in_flight == 0 and not any(answer.done() for answer in answers)
-        assert all(receiver.ended.acquire(timeout=1) for _ in answers)
+        assert all(receiver.ended.acquire(timeout=SLACK_S) for _ in answers)
 
 
 def test_stopping_lets_finish_what_is_quick_enough(start_sender):
@@ -153,7 +153,7 @@ def test_stopping_lets_finish_what_is_quick_enough(start_sender):
     sender = start_sender()
     with Receiver(scene) as receiver:
         answer = sent(sender, receiver.url(), timeout_s=5)
-        assert arrived.wait(1)
+        assert arrived.wait(SLACK_S)
         threading.Timer(0.05, release.set).start()
         sender.stop(5)
         assert answer.result(0).status == 200
@@ -168,9 +168,9 @@ def test_stopping_lets_a_report_be_written_down_that_takes_a_while(start_sender)
         written.append(answer.status)
 
     with Receiver(receivers.polite) as receiver:
-        request = Request(receiver.url(), HEADERS, BODY, DEADLINE_S)
+        request = Request(receiver.url(), HEADERS, BODY, PATIENCE_S)
         sender.send(request, lambda answer: asyncio.get_running_loop().create_task(write_down(answer)))
-        assert answered.wait(1)
+        assert answered.wait(SLACK_S)
         sender.stop(0)
     assert written == [200]
 
@@ -193,7 +193,7 @@ def test_coroutines_learn_that_the_sender_stopped(start_sender):
 
     async def wait_for_an_answer(url):
         waiting = asyncio.create_task(sender.post(Request(url, HEADERS, BODY, 30)))
-        await asyncio.get_running_loop().run_in_executor(None, arrived.wait, 1)
+        await asyncio.get_running_loop().run_in_executor(None, arrived.wait, SLACK_S)
         await asyncio.get_running_loop().run_in_executor(None, sender.stop, 0)
         await waiting
 
