@@ -266,6 +266,12 @@ def test_an_unknown_address_is_a_page_for_people_and_json_for_programs(gateway):
     assert fetch(f"{gateway.url}/api/v1/nowhere")[1].startswith('{"error"')
 
 
+def test_the_bare_address_leads_to_the_dashboard_and_has_an_icon(gateway):
+    front = Visitor(gateway).get("/")
+    assert (front.status, front.location) == (303, "/dashboard")
+    assert Visitor(gateway).get("/favicon.ico").headers["Content-Type"] == "image/svg+xml"
+
+
 def test_a_stream_carries_one_merchants_events_only(gateway, alice):
     cookie = "; ".join(f"{name}={value}" for name, value in alice.cookies.items())
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)

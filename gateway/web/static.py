@@ -28,6 +28,7 @@ CONTENT_TYPES = {
     "webp": "image/webp",
     "woff2": "font/woff2",
 }
+ICON = "dashboard-icon.svg"
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 _NAME = re.compile(r"[A-Za-z0-9_\-]+(?:[./][A-Za-z0-9_\-]+)*\.[a-z0-9]+")
@@ -79,11 +80,15 @@ class Static:
 
 
 def install(app: Sanic, static: Static) -> None:
-    """Serves `static` under /static/."""
+    """Serves `static` under /static/, and the icon that browsers ask for where a page names none."""
 
     async def serve(request: Request, name: str) -> HTTPResponse:
         return static.answer(request, name)
 
+    async def icon(request: Request) -> HTTPResponse:
+        return static.answer(request, ICON)
+
+    app.add_route(icon, "/favicon.ico", methods=["GET", "HEAD"], name="icon")
     app.add_route(serve, "/static/<name:path>", methods=["GET", "HEAD"], name="static")
 
 

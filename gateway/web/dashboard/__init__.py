@@ -137,10 +137,15 @@ ROUTES = (
 
 
 def mount(app, gateway) -> None:
-    """Adds every address of the dashboard."""
+    """Adds every address of the dashboard, and the way in from the bare address of the gateway."""
+    app.add_route(_front_door, "/", methods=["GET"], name="front_door")
     for number, route in enumerate(ROUTES):
         name = f"dashboard_{number}_{route.handler.__name__}"
         app.add_route(_guarded(gateway, route), f"/dashboard{route.path}", methods=[route.method], name=name)
+
+
+async def _front_door(_request: Request) -> HTTPResponse:
+    return HTTPResponse(status=303, headers={"location": "/dashboard"})
 
 
 def _guarded(gateway, route: Route):
