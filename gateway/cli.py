@@ -136,7 +136,10 @@ def listen(config_file, data_dir, port, given, status) -> None:
         if not given:
             instance = stack.enter_context(_instance(config_file, data_dir))
             secrets = partial(instance.store.read_now, endpoints.all_secrets, instance.master)
-        listener = stack.enter_context(Listener(port, secrets=secrets, say=click.echo, status=status))
+        try:
+            listener = stack.enter_context(Listener(port, secrets=secrets, say=click.echo, status=status))
+        except OSError as error:
+            raise CannotStart(f"cannot listen on 127.0.0.1 port {port}: {error.strerror}") from None
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         click.echo(f"Listening on {listener.url}. Set it as a webhook URL; Ctrl-C ends it.")
         listener.serve_forever()

@@ -125,6 +125,41 @@ def test_what_is_not_genuine_is_said_to_be_so(headers, body, verdict):
     assert verdict in said[0]
 
 
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"a":"\\u001b[2J\\u009b2J"}', '"a": "\\u001b[2J\\x9b2J"'),
+        (b"\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
+        (b'{"a":"\\ud800"}', '"a": "\\ud800"'),
+        ('{"नाम":"₹ 500"}'.encode(), '"नाम": "₹ 500"'),
+        (b"[" * 200_000, "[[["),
+    ],
+    ids=["in JSON", "in text", "lone surrogate", "Hindi", "deep"],
+)
+def test_a_terminal_is_told_nothing_that_it_obeys(body, shown):
+    with listening([OTHER_SECRET]) as (listener, said):
+        urllib.request.urlopen(urllib.request.Request(listener.url, body), timeout=5).close()
+    assert shown in said[0]
+    assert said[0].encode("utf-8")
+    assert all(each.isprintable() or each == "\n" for each in said[0])
+
+
+def test_whoever_knows_only_the_old_secret_is_served_while_a_rotation_lasts():
+    made = signatures.webhook_headers(
+        event_id="evt_1", event="order.paid", body=b"{}", secret=signatures.new_secret(),
+        previous_secret=OTHER_SECRET, delivery_id="1", at_s=1,
+    )  # fmt: skip
+    with listening([OTHER_SECRET]) as (listener, said):
+        urllib.request.urlopen(urllib.request.Request(listener.url, b"{}", made), timeout=5).close()
+    assert "signature verified" in said[0]
+
+
+def test_a_port_that_is_taken_is_named():
+    with listening([]) as (listener, _):
+        refusal = run("listen", "--port", str(listener.server_port), "--secret", OTHER_SECRET, exit_code=1)
+    assert refusal == f"gateway: cannot listen on 127.0.0.1 port {listener.server_port}: Address already in use\n"
+
+
 def test_the_command_listens_until_it_is_interrupted():
     command = [sys.executable, "-m", "gateway", "listen", "--port", "0", "--secret", OTHER_SECRET]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
