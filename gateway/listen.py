@@ -23,7 +23,10 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port: int, *, secrets: Callable[[], list[str]], say: Callable[[str], None], status: int = 200):
-        super().__init__(("127.0.0.1", port), _Webhook)
+        try:
+            super().__init__(("127.0.0.1", port), _Webhook)
+        except OSError as error:
+            raise OSError(f"cannot listen on 127.0.0.1 port {port}: {error.strerror}") from error
         self.secrets, self.say, self.status = secrets, say, status
 
     @property

@@ -89,6 +89,28 @@ def test_only_test_endpoints_that_listen_are_told(data):
     assert said == []
 
 
+def test_who_names_no_merchant_means_the_only_one(tmp_path):
+    shops = str(tmp_path)
+    run("migrate", "--data", shops)
+    nobody = run("trigger", "order.paid", "--data", shops, exit_code=1)
+    add = ("merchant", "add", "--data", shops, "--password", "long enough")
+    run(*add, "--name", "Tea", "--email", "tea@shop.test")
+    only = run("trigger", "order.paid", "--data", shops, exit_code=1)
+    run(*add, "--name", "Bikes", "--email", "bikes@shop.test")
+    several = run("trigger", "order.paid", "--data", shops, exit_code=1)
+    assert nobody == several == "gateway: there is no merchant, or more than one; name one with --merchant\n"
+    assert "no test endpoint of" in only
+
+
+def test_a_payment_that_succeeded_looks_as_with_automatic_capture(data):
+    folder, add = data
+    with listening([]) as (listener, said):
+        add(listener.url)
+        run("trigger", "payment.success", "--data", str(folder))
+    payment = json.loads(said[0].partition("\n")[2])["data"]["payment"]
+    assert (payment["captured"], payment["amount_captured"]) == (True, payment["amount"])
+
+
 def test_a_receiver_that_refuses_makes_the_command_fail(data):
     folder, add = data
     with listening([], status=503) as (listener, said):
