@@ -247,3 +247,23 @@ def test_what_cannot_be_handed_over_is_given_back(shop, tmp_path):
     config = Config(data_dir=tmp_path, webhooks=shop.policy)
     dispatch.Dispatcher(store=shop.store, master=shop.master, sender=stopped, config=config).work()
     assert len(shop.claim(endpoint.id)) == 3
+
+
+def test_no_room_is_lost_where_neither_sender_nor_store_takes_anything(shop, tmp_path, monkeypatch):
+    """Room that leaks is gone until the next start, and with it the endpoint's place in the queue."""
+    for _ in range(3):
+        shop.endpoint()
+    broken = shop.endpoint()
+    breaking = "UPDATE webhook_endpoints SET secret_sealed = ? WHERE id = ?"
+    shop.store.write_now(lambda tx: tx.changed(breaking, (b"0" * 60, broken.id)))
+    shop.events(*["payment.success"] * 3)
+    config = Config(data_dir=tmp_path, webhooks=shop.policy)
+    dispatcher = dispatch.Dispatcher(store=shop.store, master=shop.master, sender=Sender(()), config=config)
+
+    def refuse(*_):
+        raise StorageFailed(OSError("disk full"))
+
+    monkeypatch.setattr(webhooks, "release", refuse)
+    monkeypatch.setattr(webhooks, "settle", refuse)
+    dispatcher.work()
+    assert dispatcher._slots.in_flight == 0
