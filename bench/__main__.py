@@ -11,6 +11,7 @@ from bench.figures import FIGURES
 RUNS = 3
 PAYMENTS, PAYMENTS_QUICK = 20_000, 4_000
 WEBHOOKS_PER_PAYMENT = 5
+PACED_SHARE = 10  # a scene at a hundred payments/s has time for a tenth of those that measure speed
 
 
 def deliveries(payments: int) -> dict[str, float]:
@@ -19,7 +20,17 @@ def deliveries(payments: int) -> dict[str, float]:
     return {"delivered_per_s": told["webhooks_per_s"], "delivered_missing": told["missing"] + told["forged"]}
 
 
-SCENES = scenes.SCENES | {"deliveries": deliveries}
+def receipts(payments: int) -> dict[str, float]:
+    """How long a shop waits for the webhook of a change, by itself and beside one that hangs."""
+    steady, healthy = webhooks.steady(payments // PACED_SHARE), webhooks.one_hangs(payments // PACED_SHARE)
+    return {
+        "received_p50_ms": steady["p50_ms"],
+        "received_p99_ms": steady["p99_ms"],
+        "beside_hanging_p99_ms": healthy["p99_ms"],
+    }
+
+
+SCENES = scenes.SCENES | {"deliveries": deliveries, "receipts": receipts}
 
 
 def main() -> None:

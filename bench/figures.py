@@ -40,8 +40,13 @@ FIGURES = {
     "rss_mb": Figure("resident memory after that, in MB", at_most=100, original=330),
     "up_s": Figure("seconds from the start of the process to its first answer", at_most=1, original=0.93),
     "taken_up_s": Figure("seconds from the start until a killed process's work is taken up", at_most=5, original=61),
-    "delivered_per_s": Figure("webhooks delivered per second when a closed shop opens"),
+    "delivered_per_s": Figure("webhooks delivered per second when a closed shop opens", at_least=500),
     "delivered_missing": Figure("of them missing or forged", at_most=0),
+    "received_p50_ms": Figure("at 500 webhooks/s half have come this many milliseconds after what they tell of"),
+    "received_p99_ms": Figure("99 % of them have come by then"),
+    "beside_hanging_p99_ms": Figure(
+        "the same for three healthy shops beside one that hangs, with 1,000 webhooks waiting for it", at_most=1_000
+    ),
     "rush_final_s": Figure("seconds until 1,000 payments made at once are final; the bank takes 5 to 10", at_most=12),
     "packed_mb": Figure("size of the one file, in MB"),
     "packed_up_s": Figure("seconds from its start to its first answer"),

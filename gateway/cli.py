@@ -142,20 +142,20 @@ def listen(config_file, data_dir, port, given, status) -> None:
         listener.serve_forever()
 
 
-@main.command()
+@main.command(epilog=f"EVENT is one of: {', '.join(events.TYPES)}.")
 @config_option
 @data_option
-@click.option("--merchant", "merchant_id", default=merchants.DEMO_MERCHANT_ID, help="Its id or e-mail address.")
-@click.argument("event", type=click.Choice(events.TYPES))
-def trigger(config_file, data_dir, merchant_id, event) -> None:
+@click.option("--merchant", help="Its id or e-mail address (default: the only one, or the demo's).")
+@click.argument("event", type=click.Choice(events.TYPES), metavar="EVENT")
+def trigger(config_file, data_dir, merchant, event) -> None:
     """Send a made-up event to the merchant's test endpoints, as if it had happened."""
     from gateway.jobs.trigger import trigger
 
     with _instance(config_file, data_dir) as instance:
-        owner = Owner(_merchant_id(instance, merchant_id), "test")
+        owner = Owner(_merchant_id(instance, merchant), "test")
         told = trigger(instance.store, instance.master, instance.config, owner, event)
     if not told:
-        raise CannotStart(f"no test endpoint of {merchant_id} listens to {event}")
+        raise CannotStart(f"no test endpoint of {owner.merchant_id} listens to {event}")
     for url, answer in told:
         outcome = answer.status or f"{answer.error} ({answer.detail})"
         click.echo(f"{event} to {url}: {outcome} after {answer.duration_ms} ms")
@@ -288,12 +288,12 @@ def disable_two_factor(config_file, data_dir, email) -> None:
     click.echo(f"{email} logs in with the password alone")
 
 
-def _merchant_id(instance: Instance, given: str) -> str:
-    if "@" not in given:
+def _merchant_id(instance: Instance, given: str | None) -> str:
+    """Whom an id or an e-mail address names; without either the one that is usually meant."""
+    if given and "@" not in given:
         return given
-    merchant = instance.store.read_now(merchants.find_by_email, given)
+    merchant = instance.store.read_now(*(merchants.find_by_email, given) if given else (merchants.usual,))
     if not merchant:
-        raise CannotStart(f"there is no merchant with the e-mail address {given}")
+        missing = f"there is no merchant with the e-mail address {given}"
+        raise CannotStart(missing if given else "there is no merchant, or more than one; name one with --merchant")
     return merchant.id
-
-

@@ -48,12 +48,20 @@ def disable(tx, endpoint_id: str, reason: str) -> None:
         tx.after_commit(lambda: log.warning("endpoint %s was disabled (%s)", endpoint_id, reason))
 
 
+def disables_at(endpoint: EndpointRow, disable_after_days: float) -> int | None:
+    """When an endpoint that its merchant was warned of will be disabled unless something succeeds."""
+    if not endpoint.is_open or not endpoint.warned_percent or endpoint.failing_since is None:
+        return None
+    return endpoint.failing_since + round(disable_after_days * DAY_MS) if disable_after_days else None
+
+
 def _warn(tx, endpoint: EndpointRow, percent: int) -> None:
     if percent <= endpoint.warned_percent:
         return
     tx.execute("UPDATE webhook_endpoints SET warned_percent = ? WHERE id = ?", (percent, endpoint.id))
     _announce(tx, "webhook.endpoint_failing", endpoint)
-    tx.after_commit(lambda: log.warning("endpoint %s has used up %d %% of its time", endpoint.id, percent))
+    line = "endpoint %s has failed for %d %% of the time after which it is disabled"
+    tx.after_commit(lambda: log.warning(line, endpoint.id, percent))
 
 
 def _announce(tx, event_type: str, endpoint: EndpointRow) -> None:

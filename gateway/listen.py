@@ -10,6 +10,7 @@ from gateway import signatures
 
 BODY_BYTES_MAX = 1024 * 1024
 TIMEOUT_S = 30
+OWN_HEADERS = ("x-webhook-signature", "x-webhook-signature-previous")  # the second while a rotation lasts
 
 
 class Listener(ThreadingHTTPServer):
@@ -22,7 +23,10 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port: int, *, secrets: Callable[[], list[str]], say: Callable[[str], None], status: int = 200):
-        super().__init__(("127.0.0.1", port), _Webhook)
+        try:
+            super().__init__(("127.0.0.1", port), _Webhook)
+        except OSError as error:
+            raise OSError(f"cannot listen on 127.0.0.1 port {port}: {error.strerror}") from error
         self.secrets, self.say, self.status = secrets, say, status
 
     @property
@@ -55,13 +59,14 @@ class _Webhook(BaseHTTPRequestHandler):
 
 def verdict(secrets: list[str], headers, body: bytes) -> str:
     """A sentence on the signatures of a webhook; `headers` find a name in any case."""
-    own, standard = headers.get("x-webhook-signature"), headers.get("webhook-signature", "").split()
-    if own is None and not standard:
+    own = [headers[name] for name in OWN_HEADERS if name in headers]
+    standard = headers.get("webhook-signature", "").split()
+    if not own and not standard:
         return "NOT SIGNED"
     signed = f"{headers.get('webhook-id')}.{headers.get('webhook-timestamp')}.".encode() + body
     for secret in secrets:
         digest = base64.b64encode(hmac.digest(secret.encode(), signed, "sha256")).decode()
-        genuine = own == hmac.digest(secret.encode(), body, "sha256").hex() and f"v1,{digest}" in standard
+        genuine = hmac.digest(secret.encode(), body, "sha256").hex() in own and f"v1,{digest}" in standard
         if genuine:
             return f"signature verified with {_shortened(secret)}"
     return "WRONG SIGNATURE: none of the secrets that are known here fits"
@@ -75,7 +80,14 @@ def _shortened(secret: str) -> str:
 def _described(path: str, headers, body: bytes, verdict: str) -> str:
     try:
         shown = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         shown = body.decode("utf-8", "replace")
     event, event_id = headers.get("x-webhook-event", "?"), headers.get("webhook-id", "?")
-    return f"{event} {event_id} to {path}: {verdict}\n{shown}\n"
+    return _harmless(f"{event} {event_id} to {path}: {verdict}\n{shown}\n")
+
+
+def _harmless(text: str) -> str:
+    """What cannot be printed as an escape: anybody may send anything, and terminals obey control characters."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text
+    )

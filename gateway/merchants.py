@@ -88,6 +88,12 @@ def find_by_email(tx, email: str) -> Merchant | None:
     return Merchant.get_or_none(Merchant.email == email.strip().lower())
 
 
+def usual(tx) -> Merchant | None:
+    """Whom an operator means who names nobody: the only one, or the demo's; None where that is open."""
+    few = list(Merchant.select().limit(2))
+    return few[0] if len(few) == 1 else find_or_none(tx, DEMO_MERCHANT_ID)
+
+
 def list_merchants(tx) -> list[dict]:
     return [
         {"id": merchant.id, "name": merchant.name, "email": merchant.email, "created_at": rfc3339(merchant.created_at)}

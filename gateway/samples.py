@@ -43,7 +43,8 @@ def sample(owner: Owner, event_type: str, endpoint: webhook_objects.Endpoint) ->
 
 
 def _payment(owner: Owner, event_type: str) -> objects.Payment:
-    captured, now = event_type == "payment.captured", rfc3339(now_ms())
+    # As with automatic capture, where both become true at once.
+    captured, now = event_type in ("payment.success", "payment.captured"), rfc3339(now_ms())
     return objects.Payment(
         id=new_id("pay"),
         order_id=new_id("order"),

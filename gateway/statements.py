@@ -117,7 +117,12 @@ NOT_DELIVERED = (
     " attempts = attempts + 1, response_code = ?, error = ?, last_attempt_at = ?"
     " WHERE id = ? AND claimed_until = ? RETURNING attempts"
 )
-COUNT_ATTEMPT = "UPDATE deliveries SET attempts = attempts + 1 WHERE id = ? RETURNING attempts"
+# An attempt that lost its claim moves nothing, but what was answered last is what the log shows.
+COUNT_ATTEMPT = (
+    "UPDATE deliveries SET attempts = attempts + 1, last_attempt_at = ?,"
+    " response_code = CASE status WHEN 'success' THEN response_code ELSE ? END,"
+    " error = CASE status WHEN 'success' THEN error ELSE ? END WHERE id = ? RETURNING attempts"
+)
 INSERT_ATTEMPT = _insert(
     "delivery_attempts",
     "delivery_id, attempt, manual, created_at, duration_ms, address, response_code, error, error_detail, response_body",

@@ -130,7 +130,7 @@ def _not_delivered(tx, claimed: Claimed, answer, policy: Webhooks, now: int) -> 
         endpoint_health.failed(tx, claimed.endpoint.id, policy.disable_after_days)
     if number and status == "failed":
         _announce_exhausted(tx, claimed)
-    return number or tx.one(statements.COUNT_ATTEMPT, (claimed.id,))
+    return number or tx.one(statements.COUNT_ATTEMPT, (now, answer.status, answer.error, claimed.id))
 
 
 def _announce_exhausted(tx, claimed: Claimed) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 
 from gateway import bell, webhooks
 from gateway.config import Config
@@ -47,12 +48,13 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 class Diary:
     """A scene for a receiver: answers after `takes_s`, and notes what came when and beside how many others.
 
-    `script` are the first answers, one for each request; after it, and without it, everything is welcome.
+    `script` are the first answers, one for each request; after it, and without it, everything is welcome. `pause` is
+    called before each answer, and may be replaced.
     """
 
     def __init__(self, script: list[bytes] | None = None, takes_s: float = 0.0):
         self._script = list(script or [])
-        self._takes_s = takes_s
+        self.pause: Callable[[], object] = partial(threading.Event().wait, takes_s) if takes_s else lambda: None
         self._lock = threading.Lock()
         self._present = 0
         self.arrived: dict[str, float] = {}
@@ -64,8 +66,7 @@ class Diary:
             with self._lock:
                 self._note(request)
                 answer = self._script.pop(0) if self._script else OK
-            if self._takes_s:
-                threading.Event().wait(self._takes_s)
+            self.pause()
             with self._lock:
                 self._present -= 1
             peer.send(answer)

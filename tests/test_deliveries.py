@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
-from gateway import clock, deliveries, endpoints, lists, webhooks
+from gateway import clock, deliveries, endpoints, events, lists, webhooks
 from gateway.db import Transaction
 from gateway.errors import Conflict, NotFound
+from gateway.models import COMMON_EVENTS
 from tests.shop import ALICE, BOB, DAY_S, Shop, answer
 
 
@@ -207,6 +208,15 @@ def test_no_statement_reads_a_whole_table(shop):
         for sql, plan in plans(shop, work, *args):
             scanned = [line for line in plan if "SCAN" in line and not line.startswith(SMALL)]
             assert not scanned, (sql, plan)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("event", events.TYPES)
+def test_a_rare_event_is_found_without_reading_the_common_ones(shop, event):
+    for work, filters in ((_listed, ({"event": event}, lists.Page())), (_listed_events, ({"event": event},))):
+        for sql, plan in plans(shop, work, *filters):
+            rare = any("_rare" in line for line in plan)
+            assert rare == (event not in COMMON_EVENTS), (sql, plan)
 
 
 # What is waiting has one row for each endpoint, what is counted has a limit, and of recoveries there are hardly any.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway import clock
+from gateway import check, clock
 from tests.shop import DAY_S, Shop, answer
 
 HOUR_S = 3_600
@@ -121,6 +121,22 @@ def test_enabling_and_a_new_url_start_afresh(shop, failing, change):
         clock.forward(DAY_S)
     changed = shop.edit(endpoint.id, **change)
     assert (changed.failures, changed.failing_since) == (0, None)
+
+
+@pytest.mark.parametrize(("minutes_ago", "found"), [(1, False), (11, True)])
+@pytest.mark.parametrize("outcome", [answer(200), answer(503)], ids=["slow", "dead"])
+def test_a_queue_before_an_endpoint_is_no_finding_while_attempts_are_made(
+    scene_to_break, outcome, minutes_ago, found
+):
+    shop = Shop(scene_to_break.store)
+    endpoint = shop.endpoint()
+    shop.events(*["payment.success"] * 3)
+    clock.forward(HOUR_S)
+    (first,) = shop.claim(endpoint.id, limit=1)
+    shop.settle(first, outcome)
+    clock.forward(minutes_ago * 60)
+    findings = check.findings(scene_to_break)
+    assert any("due for more than ten minutes" in finding for finding in findings) is found
 
 
 def test_two_days_of_outage_end_delivered_or_visibly_failed_and_recoverable(shop):

@@ -89,6 +89,28 @@ def test_only_test_endpoints_that_listen_are_told(data):
     assert said == []
 
 
+def test_who_names_no_merchant_means_the_only_one(tmp_path):
+    shops = str(tmp_path)
+    run("migrate", "--data", shops)
+    nobody = run("trigger", "order.paid", "--data", shops, exit_code=1)
+    add = ("merchant", "add", "--data", shops, "--password", "long enough")
+    run(*add, "--name", "Tea", "--email", "tea@shop.test")
+    only = run("trigger", "order.paid", "--data", shops, exit_code=1)
+    run(*add, "--name", "Bikes", "--email", "bikes@shop.test")
+    several = run("trigger", "order.paid", "--data", shops, exit_code=1)
+    assert nobody == several == "gateway: there is no merchant, or more than one; name one with --merchant\n"
+    assert "no test endpoint of" in only
+
+
+def test_a_payment_that_succeeded_looks_as_with_automatic_capture(data):
+    folder, add = data
+    with listening([]) as (listener, said):
+        add(listener.url)
+        run("trigger", "payment.success", "--data", str(folder))
+    payment = json.loads(said[0].partition("\n")[2])["data"]["payment"]
+    assert (payment["captured"], payment["amount_captured"]) == (True, payment["amount"])
+
+
 def test_a_receiver_that_refuses_makes_the_command_fail(data):
     folder, add = data
     with listening([], status=503) as (listener, said):
@@ -123,6 +145,41 @@ def test_what_is_not_genuine_is_said_to_be_so(headers, body, verdict):
     with listening([OTHER_SECRET]) as (listener, said):
         urllib.request.urlopen(urllib.request.Request(listener.url, body, headers), timeout=5).close()
     assert verdict in said[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"a":"\\u001b[2J\\u009b2J"}', '"a": "\\u001b[2J\\x9b2J"'),
+        (b"\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
+        (b'{"a":"\\ud800"}', '"a": "\\ud800"'),
+        ('{"नाम":"₹ 500"}'.encode(), '"नाम": "₹ 500"'),
+        (b"[" * 200_000, "[[["),
+    ],
+    ids=["in JSON", "in text", "lone surrogate", "Hindi", "deep"],
+)
+def test_a_terminal_is_told_nothing_that_it_obeys(body, shown):
+    with listening([OTHER_SECRET]) as (listener, said):
+        urllib.request.urlopen(urllib.request.Request(listener.url, body), timeout=5).close()
+    assert shown in said[0]
+    assert said[0].encode("utf-8")
+    assert all(each.isprintable() or each == "\n" for each in said[0])
+
+
+def test_whoever_knows_only_the_old_secret_is_served_while_a_rotation_lasts():
+    made = signatures.webhook_headers(
+        event_id="evt_1", event="order.paid", body=b"{}", secret=signatures.new_secret(),
+        previous_secret=OTHER_SECRET, delivery_id="1", at_s=1,
+    )  # fmt: skip
+    with listening([OTHER_SECRET]) as (listener, said):
+        urllib.request.urlopen(urllib.request.Request(listener.url, b"{}", made), timeout=5).close()
+    assert "signature verified" in said[0]
+
+
+def test_a_port_that_is_taken_is_named():
+    with listening([]) as (listener, _):
+        refusal = run("listen", "--port", str(listener.server_port), "--secret", OTHER_SECRET, exit_code=1)
+    assert refusal == f"gateway: cannot listen on 127.0.0.1 port {listener.server_port}: Address already in use\n"
 
 
 def test_the_command_listens_until_it_is_interrupted():

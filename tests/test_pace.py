@@ -110,10 +110,27 @@ def test_failing_endpoints_leave_room_for_the_others(monkeypatch):
     slots = Slots(monotonic=lambda: 0.0)
     probes = [slots.take(f"dead-{number}", failures=9, rate_per_s=None) for number in range(6)]
     assert probes == [1, 1, 1, 0, 0, 0]
-    assert [slots.take(name, failures=0, rate_per_s=None) for name in ("a", "b", "c")] == [4, 3, 0]
+    assert [slots.take(f"healthy-{number}", failures=0, rate_per_s=None) for number in range(8)] == [1] * 7 + [0]
     slots.end("dead-0", success=False)
     assert slots.take("dead-0", failures=9, rate_per_s=None) == 1
     assert slots.in_flight == 10
-    slots.give_back("b", 3)
-    assert slots.take("c", failures=0, rate_per_s=None) == 3
-    assert slots.take_more("b") == 0
+    slots.give_back("healthy-0", 1)
+    assert slots.take_more("healthy-1") == 0, "who has some makes way for who has none"
+    assert slots.take("healthy-7", failures=0, rate_per_s=None) == 1
+
+
+def test_many_that_hang_at_once_leave_room_for_the_others():
+    """They were healthy a moment ago, so their windows are wide; each has a long queue, and none answers any more."""
+    slots = Slots(monotonic=lambda: 0.0)
+    hanging = [f"hanging-{number}" for number in range(2 * slots_module.IN_FLIGHT_MAX // WINDOW_MAX)]
+    for name in hanging:
+        for _ in range(2):
+            taken = slots.take(name, failures=0, rate_per_s=None)
+            slots.end(name, success=True)
+            slots.give_back(name, taken - 1)
+    for _ in range(WINDOW_MAX):
+        for name in hanging:
+            slots.take_more(name)
+    assert slots.in_flight > slots_module.IN_FLIGHT_MAX * 0.9, "what there is is used"
+    for number in range(3):
+        assert slots.take(f"healthy-{number}", failures=0, rate_per_s=None) == 1

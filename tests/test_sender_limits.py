@@ -8,6 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from gateway.jobs import resolver
 from gateway.jobs import sender as sender_module
 from gateway.jobs.sender import Request, Sender, SenderFull, SenderStopped
 from tests import receivers
@@ -54,6 +55,26 @@ def test_a_slow_name_meets_the_deadline_and_holds_up_nobody(start_sender):
         assert {(answer.error, answer.detail) for answer in answers} == {
             ("dns", f"The name was not resolved within {DEADLINE_S} s")
         }
+        release.set()
+
+
+def test_names_that_are_never_answered_hold_up_nobody_who_was_found_before(start_sender, monkeypatch):
+    monkeypatch.setattr(resolver, "REMEMBERED_S", 0.0)
+    monkeypatch.setattr(resolver, "PATIENCE_S", 0.01)
+    release = threading.Event()
+
+    def never(host):
+        assert host == "healthy.test" or release.wait(10)
+        return ["127.0.0.1"]
+
+    sender = start_sender(resolve=never)
+    with Receiver(receivers.polite) as receiver:
+        assert post(sender, receiver.url("healthy.test"), timeout_s=5).status == 200
+        silent = [sent(sender, receiver.url(f"silent{number}.test")) for number in range(resolver.THREADS_MAX + 1)]
+        assert post(sender, receiver.url("healthy.test"), timeout_s=5).status == 200
+        assert {answer.result(DEADLINE_S + SLACK_S).error for answer in silent} == {"dns"}
+        monkeypatch.setattr(resolver, "STALE_S", 0.0)
+        assert post(sender, receiver.url("healthy.test")).error == "dns", "what was found is not believed for ever"
         release.set()
 
 

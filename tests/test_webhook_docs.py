@@ -78,7 +78,7 @@ def in_go(cases: list[dict], folder) -> list[bool]:
 
 
 def run(command: list[str], folder, stdin: str = "") -> str:
-    done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

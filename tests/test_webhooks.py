@@ -209,6 +209,19 @@ def test_a_manual_retry_overtakes_an_attempt_that_hangs(shop):
     assert (shop.delivery().status, shop.delivery().attempts) == ("success", 2)
 
 
+def test_a_failure_that_comes_late_hides_no_success(shop):
+    endpoint = shop.endpoint()
+    shop.event()
+    (hanging,) = shop.claim(endpoint.id)
+    shop.retry(hanging.id)
+    (manual,) = shop.claim(endpoint.id)
+    shop.settle(manual, answer(200))
+    shop.settle(hanging, answer(error="timeout"))
+    delivery = shop.delivery()
+    assert (delivery.status, delivery.attempts) == ("success", 2)
+    assert (delivery.response_code, delivery.error) == (200, None)
+
+
 def test_a_success_counts_even_if_the_delivery_was_set_aside_meanwhile(shop):
     endpoint = shop.endpoint()
     shop.event()
@@ -227,8 +240,9 @@ def test_a_failure_does_not_revive_what_was_set_aside(shop):
     (claimed,) = shop.claim(endpoint.id)
     shop.edit(endpoint.id, enabled=False)
     shop.settle(claimed, answer(500))
-    assert shop.delivery().status == "skipped"
-    assert shop.delivery().attempts == 1
+    delivery = shop.delivery()
+    assert (delivery.status, delivery.attempts, delivery.response_code) == ("skipped", 1, 500)
+    assert delivery.last_attempt_at is not None
 
 
 @pytest.mark.parametrize("closing", ["disable", "delete"])

@@ -55,17 +55,22 @@ class Dispatcher:
     def _start(self, endpoint_id: str, room: int, batch: list[Claimed]) -> None:
         """Sends what was claimed and gives back the room that it does not need."""
         self._slots.give_back(endpoint_id, room - len(batch))
+        units: list[tuple] = []
         for number, claimed in enumerate(batch):
             try:
                 self._sender.send(self._request(claimed), partial(self._answered, claimed))
             except RuntimeError:  # The sender is full or has stopped.
                 unsent = batch[number:]
                 self._slots.give_back(endpoint_id, len(unsent))
-                return self._store.write_now(webhooks.release, unsent)
+                units.append((webhooks.release, unsent))
+                break
             except Exception:
                 log.exception("delivery %s cannot be sent", claimed.id)
                 self._slots.end(endpoint_id, success=False)
-                self._store.write_now(webhooks.settle, claimed, CANNOT_SEND, self._policy)
+                units.append((webhooks.settle, claimed, CANNOT_SEND, self._policy))
+        # Only now, when all room is accounted for: the store may refuse, and then the claims lapse.
+        for error in filter(None, self._store.write_each(units)):
+            log.error("cannot write down what was not sent: %s", error)
 
     def _request(self, claimed: Claimed) -> Request:
         url, timeout_s = claimed.endpoint.url, claimed.endpoint.timeout_s or self._policy.timeout

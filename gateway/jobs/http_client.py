@@ -20,7 +20,7 @@ ERRORS = {
     "blocked": "The URL leads to an address that the gateway does not call.",
     "dns": "The receiver's name could not be turned into an address.",
     "connect_refused": "Nothing accepts connections at the receiver's address and port.",
-    "connect_timeout": "No connection to the receiver was made in time; a firewall may drop it.",
+    "connect_timeout": "No connection to the receiver was made in time; a firewall may drop it, or TLS gets no answer.",
     "unreachable": "The network knows no way to the receiver's address.",
     "tls": "The receiver's certificate or its TLS settings were not acceptable.",
     "timeout": "The receiver took the request and did not answer in time.",

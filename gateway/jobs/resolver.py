@@ -1,6 +1,7 @@
 """Names become addresses in threads of their own, because `getaddrinfo` can neither be awaited nor interrupted."""
 
 import asyncio
+import math
 import queue
 import socket
 import threading
@@ -14,6 +15,9 @@ ADDRESSES_MAX = 8  # Of one name; more would only be more ways to wait.
 REMEMBERED_S = (
     5.0  # A burst to one host asks once. Nothing is gained by rebinding: what is remembered is checked again.
 )
+# Names whose servers are silent may hold every thread. What was found lately is then taken to be where it was.
+PATIENCE_S = 0.25
+STALE_S = 3600.0
 NAMES_REMEMBERED_MAX = 4096
 
 Lookup = Callable[[str], Sequence[str]]
@@ -51,10 +55,14 @@ class Resolver:
         """Where the host is found; raises OSError or UnicodeError. Waits as long as the caller lets it."""
         if _is_address(host):
             return (host,)
-        until_s, found = self._remembered.get(host, (0.0, ()))
-        if until_s > self._loop.time():
+        found_s, found = self._remembered.get(host, (-math.inf, ()))
+        age_s = self._loop.time() - found_s
+        if age_s < REMEMBERED_S:
             return found
-        outcome = await asyncio.shield(self._awaited.get(host) or self._ask(host))
+        asked = self._awaited.get(host) or self._ask(host)
+        if age_s < STALE_S and not (await asyncio.wait({asked}, timeout=PATIENCE_S))[0]:
+            return found
+        outcome = await asyncio.shield(asked)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -88,5 +96,5 @@ class Resolver:
         if not isinstance(outcome, Exception):
             if len(self._remembered) >= NAMES_REMEMBERED_MAX:
                 self._remembered.clear()
-            self._remembered[host] = (self._loop.time() + REMEMBERED_S, outcome)
+            self._remembered[host] = (self._loop.time(), outcome)
         self._awaited.pop(host).set_result(outcome)

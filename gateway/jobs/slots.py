@@ -7,6 +7,7 @@ from gateway.jobs.pace import Pace
 
 IN_FLIGHT_MAX = 256  # a socket each
 PROBES_MAX = 128  # of them for endpoints that fail, so that the others always find room
+SHARES = 8  # of what is free, one for each endpoint
 
 
 class Slots:
@@ -57,7 +58,7 @@ class Slots:
             self._probed.discard(endpoint_id)
 
     def _reserve(self, endpoint_id: str, pace: Pace) -> int:
-        room = min(pace.room(self._monotonic()), IN_FLIGHT_MAX - self._in_flight)
+        room = min(pace.room(self._monotonic()), self._share(pace))
         if room > 0 and pace.is_probing:
             if len(self._probed) >= PROBES_MAX:
                 return 0
@@ -66,3 +67,11 @@ class Slots:
         pace.begin(room)
         self._in_flight += room
         return room
+
+    def _share(self, pace: Pace) -> int:
+        """How many more an endpoint may have while others want room: an eighth of what is free, and the first anyway.
+
+        So many that were healthy may hang at once, each with a wide window, and whoever comes next finds room.
+        """
+        free = IN_FLIGHT_MAX - self._in_flight
+        return max(free // SHARES - pace.in_flight, int(free > 0 and not pace.in_flight))

@@ -3,7 +3,14 @@
 import time
 from types import ModuleType
 
-from gateway.migrations import m0001_payments, m0002_webhooks, m0003_checkout, m0004_dashboard, m0005_saved_cards
+from gateway.migrations import (
+    m0001_payments,
+    m0002_webhooks,
+    m0003_checkout,
+    m0004_dashboard,
+    m0005_saved_cards,
+    m0006_rare_events,
+)
 
 # Listed by hand: a frozen program has no folder to search. A step that has been released never changes; it is text of
 # its own and does not look at the models, which go on.
@@ -13,6 +20,7 @@ STEPS: tuple[ModuleType, ...] = (
     m0003_checkout,
     m0004_dashboard,
     m0005_saved_cards,
+    m0006_rare_events,
 )
 LATEST = len(STEPS)
 

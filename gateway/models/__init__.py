@@ -12,6 +12,8 @@ from gateway.models.webhooks import Delivery, DeliveryAttempt, Event, Recovery, 
 
 FINAL_UNPAID = "('failed', 'cancelled')"
 RECOVERABLE = "('failed', 'skipped')"
+# What nearly every payment announces: it needs no index of its own to be found, and would pay for it at every payment.
+COMMON_EVENTS = ("payment.created", "payment.pending", "payment.success", "payment.captured", "order.paid")
 
 TABLES = (
     Merchant, ApiKey, IdempotencyKey, Setting,
@@ -29,9 +31,12 @@ PARTIAL_INDEXES = (
     "CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX deliveries_recoverable ON deliveries (endpoint_id, seq, created_at, status)"
     f" WHERE status IN {RECOVERABLE}",
+    "CREATE INDEX deliveries_rare ON deliveries (merchant_id, mode, event_type, seq)"
+    f" WHERE event_type NOT IN {COMMON_EVENTS}",
+    f"CREATE INDEX events_rare ON events (merchant_id, mode, type, seq) WHERE type NOT IN {COMMON_EVENTS}",
     "CREATE INDEX deliveries_unfinished ON deliveries (merchant_id, mode, status, seq) WHERE status <> 'success'",
     "CREATE UNIQUE INDEX webhook_endpoints_default ON webhook_endpoints (merchant_id, mode) WHERE is_default = 1",
 )
 
-__all__ = ["FINAL_UNPAID", "PARTIAL_INDEXES", "RECOVERABLE", "TABLES", "database"]
+__all__ = ["COMMON_EVENTS", "FINAL_UNPAID", "PARTIAL_INDEXES", "RECOVERABLE", "TABLES", "database"]
 __all__ += [table.__name__ for table in TABLES]

@@ -1,10 +1,12 @@
 """Webhooks in the dashboard: where they go, how each went, and sending them again."""
 
 import uuid
+from functools import partial
 
+import msgspec
 from sanic.response import HTTPResponse
 
-from gateway import audit, clock, deliveries, endpoints, events, reports
+from gateway import audit, clock, deliveries, endpoint_health, endpoints, events, reports, signatures
 from gateway import webhook_objects as objects
 from gateway.errors import BadRequest, NotFound
 from gateway.reports.webhooks import STATUSES, DeliveryFilters
@@ -14,6 +16,9 @@ from gateway.web.sessions import Visit
 HOUR_MS = 3_600_000
 RECOVER_HOURS = {"1": 1, "24": 24, "72": 72, "168": 168}
 
+# What a filter may name, each family before its members; `*` has a box of its own.
+FILTERS = tuple(dict.fromkeys(name for event in events.TYPES for name in (f"{event.partition('.')[0]}.*", event)))
+
 
 async def webhooks(visit: Visit) -> HTTPResponse:
     """The default endpoint, the others, and the log."""
@@ -21,13 +26,23 @@ async def webhooks(visit: Visit) -> HTTPResponse:
     if not await visit.read(endpoints.has_default, visit.owner):
         await visit.write(endpoints.default, visit.owner, visit.gateway.master)
     seen = await visit.read(reports.webhooks.overview, visit.owner, filters, forms.cursor(visit))
-    secret = None
-    if visit.may("develop"):
-        secret = endpoints.secrets(seen.default, visit.gateway.master, clock.now_ms())[0]
     return visit.page(
-        "webhooks.html", seen=seen, found=seen.found, filters=filters, secret=secret, statuses=STATUSES,
-        types=events.TYPES, recover_hours=RECOVER_HOURS,
+        "webhooks.html", seen=seen, found=seen.found, filters=filters, statuses=STATUSES, types=events.TYPES,
+        recover_hours=RECOVER_HOURS, disables_at=_disables_at(visit), **_secrets(visit, seen.default),
     )  # fmt: skip
+
+
+def _secrets(visit: Visit, row: objects.EndpointRow) -> dict:
+    """The endpoint's secret for whoever may see it, and the form that libraries want where that is another."""
+    if not visit.may("develop"):
+        return {"secret": None, "standard_secret": None}
+    secret = endpoints.secrets(row, visit.gateway.master, clock.now_ms())[0]
+    standard = signatures.standard_form(secret)
+    return {"secret": secret, "standard_secret": standard if standard != secret else None}
+
+
+def _disables_at(visit: Visit):
+    return partial(endpoint_health.disables_at, disable_after_days=visit.gateway.config.webhooks.disable_after_days)
 
 
 def _filters(visit: Visit) -> DeliveryFilters:
@@ -95,7 +110,7 @@ async def retry(visit: Visit) -> HTTPResponse:
 
 
 async def new_endpoint(visit: Visit) -> HTTPResponse:
-    return visit.page("endpoint.html", endpoint=None, secret=None, types=events.TYPES)
+    return visit.page("endpoint.html", endpoint=None, secret=None, choices=FILTERS, wanted=["*"])
 
 
 async def create_endpoint(visit: Visit) -> HTTPResponse:
@@ -109,12 +124,19 @@ async def create_endpoint(visit: Visit) -> HTTPResponse:
 def _settings(visit: Visit) -> dict:
     return {
         "url": visit.field("url"),
-        "events": visit.form.get("events") or ["*"],
+        "events": _filter(visit),
         "description": _short(visit.field("description")),
         "timeout": _whole(visit.field("timeout"), 1, objects.TIMEOUT_MAX_S, "timeout"),
         "rate_limit": _whole(visit.field("rate_limit"), 1, objects.RATE_MAX_PER_S, "rate_limit"),
         "enabled": visit.field("enabled") != "no",
     }
+
+
+def _filter(visit: Visit) -> list[str]:
+    names = visit.form.get("events")
+    if not names:
+        raise BadRequest("Choose at least one event.", field="events")
+    return names
 
 
 def _short(description: str) -> str:
@@ -133,10 +155,10 @@ def _whole(text: str, least: int, most: int, field: str) -> int | None:
 
 async def endpoint(visit: Visit) -> HTTPResponse:
     row = await visit.read(endpoints.find, visit.owner, _endpoint_id(visit))
-    secret = None
-    if visit.may("develop"):
-        secret = endpoints.secrets(row, visit.gateway.master, clock.now_ms())[0]
-    return visit.page("endpoint.html", endpoint=row, secret=secret, types=events.TYPES)
+    return visit.page(
+        "endpoint.html", endpoint=row, choices=FILTERS, wanted=msgspec.json.decode(row.events),
+        disables_at=_disables_at(visit), **_secrets(visit, row),
+    )  # fmt: skip
 
 
 async def edit_endpoint(visit: Visit) -> HTTPResponse:
