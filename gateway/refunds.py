@@ -33,8 +33,10 @@ class NewRefund(Struct, forbid_unknown_fields=True):
 def check(new: NewRefund) -> NewRefund:
     """Refuses what the types alone do not; call it before the transaction."""
     orders.check_notes(new.notes)
-    if new.amount is not None and not 1 <= new.amount <= money.MAX_AMOUNT:
+    if new.amount is not None and new.amount < 1:
         raise BadRequest("Refund amount must be a positive whole number of minor units.", field="amount")
+    if new.amount is not None and new.amount > money.MAX_AMOUNT:
+        raise BadRequest(EXCEEDS, field="amount", reason="refund_exceeds_available")
     return new
 
 
