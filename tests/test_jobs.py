@@ -16,6 +16,7 @@ from gateway.merchants import DEMO_MERCHANT_ID
 from gateway.server import CannotStart, Gateway
 from gateway.sqlite_library import sqlite3
 from tests.scenes import Scene, Shop, card
+from tests.services import free_port
 
 TIMEOUT_S = 15
 TICK_S = 0.005
@@ -237,6 +238,18 @@ def test_a_queue_that_cannot_be_reached_is_told_and_tried_again(lane, monkeypatc
     cut.ring("work")
     assert done.wait(TIMEOUT_S)
     assert cut.trouble is None
+
+
+def test_a_redis_that_is_away_is_told_once_and_not_by_every_worker(caplog):
+    away = Lane("lane", f"redis://127.0.0.1:{free_port()}/0", 4, {"work": print})
+    away.start()
+    try:
+        assert eventually(lambda: away.trouble == "cannot be reached: ConnectionError")
+        away.ring("work")
+    finally:
+        away.stop()
+    assert 1 <= caplog.text.count("cannot reach the queue") <= 4  # the threads that saw it at the same moment
+    assert "Traceback" not in caplog.text
 
 
 def test_tasks_with_an_interval_are_rung_without_being_asked(tmp_path):
