@@ -124,6 +124,7 @@ def test_every_wrong_setting_gets_its_line(data):
     ],
 )
 @pytest.mark.parametrize("command", ["check", "migrate"])
+        ("sqlite:///", "expected sqlite:///FILE or postgresql://"),
 def test_a_database_that_cannot_be_used_is_told(command, url, why):
     Path("noise.db").write_bytes(b"this is no database " * 1_000)
     line = refused(run(command, DATABASE_URL=url))
