@@ -315,6 +315,30 @@ def test_it_stops_when_told_with_work_under_way_and_goes_on_after_the_next_start
         server.start()
         for payment in payments:
             while (status := Caller(server)("GET", f"/payments/{payment['id']}").json["status"]) != "success":
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("master.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "the master key is not the one that sealed"),
+        ("gateway.db", "this is no database " * 1_000, "cannot open the database: file is not a database"),
+    ],
+)
+def test_data_that_cannot_be_served_is_told_in_one_line(data, file, content, why):
+    Path(data, file).write_text(content)
+    line = did_not_start(serve("--port", str(free_port()), "--data", str(Path(data).absolute())))
+    assert line.startswith(f"gateway: {why}")
+
+
+@pytest.mark.parametrize(
+    "shown", [{"GATEWAY_SERVER_HOST": "0.0.0.0"}, {"GATEWAY_SERVER_PUBLIC_URL": "https://pay.example.com"}]
+)
+def test_what_everybody_knows_of_the_demo_opens_nothing_for_others(shown):
+    """Whoever tried the demo and then serves the same data to the world would have a merchant with known secrets."""
+    with Server() as demo:
+        demo.stop(signal.SIGTERM)
+        line = did_not_start(serve("--port", str(free_port()), "--data", str(demo.data), **shown))
+    assert line == f"gateway: {demo.data} has the known secrets of --demo; serve others from other data"
+
+
                 assert status in ("pending", "processing")
         assert server.run("check").returncode == 0
 

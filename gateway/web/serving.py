@@ -21,12 +21,13 @@ SWITCH_INTERVAL_S = 0.001  # the writer and the event loop hand over to each oth
 
 
 def run(gateway: Gateway) -> None:
-    """Serves until SIGTERM or SIGINT; raises CannotStart where the address is taken."""
+    """Serves until SIGTERM or SIGINT; raises CannotStart where the database or the address cannot be had."""
     settings = gateway.config.server
     logs.configure(gateway.config.log.level, gateway.config.log.format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _share_memory()
     _keep_to_ourselves()
+    gateway.open()
     app = create_app(gateway)
     sock = _listen(settings.host, settings.port)
     port = sock.getsockname()[1]
