@@ -1,10 +1,13 @@
 """The commands: what they print, how they fail in one line, and what a running server makes of it."""
 
+import fcntl
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -41,9 +44,9 @@ def said(*arguments: str, **options: str) -> str:
     return result.stdout
 
 
-def refused(result: Result) -> str:
+def refused(result: Result, status: int = 1) -> str:
     """The one line on stderr of a command that fails."""
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == status, result.output
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("gateway: ")
@@ -121,10 +124,10 @@ def test_every_wrong_setting_gets_its_line(data):
         ("postgresql://nobody:hush@127.0.0.1:1/none", "Connection refused"),
         ("sqlite:///noise.db", "file is not a database"),
         ("mysql://h/x", "expected sqlite:///FILE or postgresql://"),
+        ("sqlite:///", "expected sqlite:///FILE or postgresql://"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "migrate"])
-        ("sqlite:///", "expected sqlite:///FILE or postgresql://"),
 def test_a_database_that_cannot_be_used_is_told(command, url, why):
     Path("noise.db").write_bytes(b"this is no database " * 1_000)
     line = refused(run(command, DATABASE_URL=url))
@@ -144,11 +147,26 @@ def test_data_that_is_a_file_is_told():
     assert "cannot use file for the data" in refused(run("migrate", "--data", "file"))
 
 
-@pytest.mark.parametrize("arguments", [("dance",), ("check", "--dance"), ("keys", "revoke"), ("serve", "--port", "x")])
-def test_what_it_does_not_understand_is_told(arguments):
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert "Error: " in result.stderr.splitlines()[-1]
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--dance",), "No such option '--dance'. See gateway --help."),
+        (("dance",), "No such command 'dance'. See gateway --help."),
+        (("check", "--xyzzy"), "No such option '--xyzzy'. See gateway check --help."),
+        (("keys", "dance"), "No such command 'dance'. See gateway keys --help."),
+        (("keys", "revoke"), "Missing argument 'KEY_ID'. See gateway keys revoke --help."),
+        (("serve", "--port", "x"), "Invalid value for '--port': 'x' is not a valid integer range."
+         " See gateway serve --help."),
+    ],
+)  # fmt: skip
+def test_what_it_does_not_understand_is_told(arguments, line):
+    assert refused(CliRunner().invoke(main, arguments, prog_name="gateway"), status=2) == line
+
+
+@pytest.mark.parametrize("group", [(), ("merchant",), ("keys",)])
+def test_who_names_no_command_sees_which_there_are(group):
+    result = run(*group)
+    assert (result.exit_code, "Commands:" in result.output) == (2, True)
 
 
 # Merchants and keys
@@ -168,9 +186,29 @@ def test_a_live_key_comes_with_it_if_asked_for(data):
 
 
 def test_the_password_is_asked_for_and_not_shown(data):
-    shown = said(*ADD[:6], "--data", data, stdin="carols cakes\ncarols cakes\n")
-    assert "Password" in shown
-    assert "carols cakes" not in shown
+    """At a real terminal, which a script's pipe is not."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        asked = subprocess.Popen(
+            [sys.executable, "-m", "gateway", *ADD[:6], "--data", str(Path(data).absolute())],
+            cwd=HERE, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        for prompt in (b"Password: ", b"Repeat for confirmation: "):
+            while not shown.endswith(prompt):
+                shown += terminal.read(1)
+            terminal.write(b"carols cakes\n")
+        while b"secret_test_" not in shown:
+            shown += terminal.read(1)
+        assert asked.wait(TIMEOUT_S) == 0
+    assert b"carols cakes" not in shown
+
+
+def test_a_script_pipes_the_password_in(data):
+    assert said(*ADD[:6], "--data", data, stdin="carols cakes\n").startswith("merchant ")
+    assert refused(run(*ADD[:6], "--data", data)) == "A password has 8 to 256 characters."
 
 
 @pytest.mark.parametrize(
@@ -211,6 +249,7 @@ def test_keys_are_made_listed_without_secrets_and_revoked(data, mode):
     ("arguments", "why"),
     [
         (("create", "--merchant", "nobody"), "No such merchant."),
+        (("list", "--merchant", "nobody"), "No such merchant."),
         (("create", "--merchant", "nobody@shop.test"), "there is no merchant with the e-mail address nobody@shop.test"),
         (("revoke", "key_test_nobody"), "No such API key."),
     ],
@@ -276,6 +315,30 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path):
     assert line == f"gateway: cannot listen on 127.0.0.1 port {port}: Address already in use"
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("master.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "the master key is not the one that sealed"),
+        ("gateway.db", "this is no database " * 1_000, "cannot open the database: file is not a database"),
+    ],
+)
+def test_data_that_cannot_be_served_is_told_in_one_line(data, file, content, why):
+    Path(data, file).write_text(content)
+    line = did_not_start(serve("--port", str(free_port()), "--data", str(Path(data).absolute())))
+    assert line.startswith(f"gateway: {why}")
+
+
+@pytest.mark.parametrize(
+    "shown", [{"GATEWAY_SERVER_HOST": "0.0.0.0"}, {"GATEWAY_SERVER_PUBLIC_URL": "https://pay.example.com"}]
+)
+def test_what_everybody_knows_of_the_demo_opens_nothing_for_others(shown):
+    """Whoever tried the demo and then serves the same data to the world would have a merchant with known secrets."""
+    with Server() as demo:
+        demo.stop(signal.SIGTERM)
+        line = did_not_start(serve("--port", str(free_port()), "--data", str(demo.data), **shown))
+    assert line == f"gateway: {demo.data} has the known secrets of --demo; serve others from other data"
+
+
 @pytest.fixture(scope="module")
 def server():
     with Server() as server:
@@ -315,30 +378,6 @@ def test_it_stops_when_told_with_work_under_way_and_goes_on_after_the_next_start
         server.start()
         for payment in payments:
             while (status := Caller(server)("GET", f"/payments/{payment['id']}").json["status"]) != "success":
-@pytest.mark.parametrize(
-    ("file", "content", "why"),
-    [
-        ("master.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "the master key is not the one that sealed"),
-        ("gateway.db", "this is no database " * 1_000, "cannot open the database: file is not a database"),
-    ],
-)
-def test_data_that_cannot_be_served_is_told_in_one_line(data, file, content, why):
-    Path(data, file).write_text(content)
-    line = did_not_start(serve("--port", str(free_port()), "--data", str(Path(data).absolute())))
-    assert line.startswith(f"gateway: {why}")
-
-
-@pytest.mark.parametrize(
-    "shown", [{"GATEWAY_SERVER_HOST": "0.0.0.0"}, {"GATEWAY_SERVER_PUBLIC_URL": "https://pay.example.com"}]
-)
-def test_what_everybody_knows_of_the_demo_opens_nothing_for_others(shown):
-    """Whoever tried the demo and then serves the same data to the world would have a merchant with known secrets."""
-    with Server() as demo:
-        demo.stop(signal.SIGTERM)
-        line = did_not_start(serve("--port", str(free_port()), "--data", str(demo.data), **shown))
-    assert line == f"gateway: {demo.data} has the known secrets of --demo; serve others from other data"
-
-
                 assert status in ("pending", "processing")
         assert server.run("check").returncode == 0
 
