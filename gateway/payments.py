@@ -49,7 +49,7 @@ class NewPayment(Struct, forbid_unknown_fields=True):
 class Capture(Struct, forbid_unknown_fields=True):
     """How much to capture; all of it where nothing is said."""
 
-    amount: int | None = None
+    amount: money.Amount | None = None
 
 
 class Nothing(Struct, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ EXCEEDS = "Refund amount exceeds available amount"
 class NewRefund(Struct, forbid_unknown_fields=True):
     """How much to give back, all that is left where nothing is said, and why."""
 
-    amount: int | None = None
+    amount: money.Amount | None = None
     reason: Annotated[str, Meta(max_length=REASON_LENGTH_MAX)] | None = None
     notes: orders.Notes | None = None
 
