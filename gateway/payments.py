@@ -261,7 +261,7 @@ def list_payments(
     tx, owner: Owner, page: lists.Page, *, order_id=None, status=None, method=None, since=None, until=None
 ) -> dict:
     filters = {
-        "order_id = ?": order_id,
+        lists.of_one("payments", "order_id"): order_id,
         "status = ?": status,
         "method = ?": method,
         "created_at >= ?": since,

@@ -156,7 +156,7 @@ def show(tx, owner: Owner, refund_id: str) -> objects.Refund:
 
 def list_refunds(tx, owner: Owner, page: lists.Page, *, payment_id=None, status=None, since=None, until=None) -> dict:
     filters = {
-        "payment_id = ?": payment_id,
+        lists.of_one("refunds", "payment_id"): payment_id,
         "status = ?": status,
         "created_at >= ?": since,
         "created_at <= ?": until,
