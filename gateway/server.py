@@ -128,7 +128,7 @@ class Gateway(Instance):
     def start(self) -> None:
         """Opens the database, takes up what an earlier process left, and starts the work."""
         self.open()
-        if self.store.kind == "sqlite":
+        if self.store.is_alone():
             self.store.write_now(settlement.release_all)
         if self.config.demo:
             self._seed_demo()
