@@ -1,5 +1,6 @@
 """The commands: what they print, how they fail in one line, and what a running server makes of it."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -22,6 +23,7 @@ from tests.calling import Caller
 from tests.services import free_port
 
 TIMEOUT_S = 30
+IMPATIENCE_S = 0.002
 STOP_MAX_S = 10  # what the contract allows; it takes about one
 HERE = Path(__file__).parent.parent
 ADD = ("merchant", "add", "--name", "Carol's Cakes", "--email", "carol@shop.test", "--password", "carols cakes")
@@ -380,6 +382,30 @@ def test_it_stops_when_told_with_work_under_way_and_goes_on_after_the_next_start
             while (status := Caller(server)("GET", f"/payments/{payment['id']}").json["status"]) != "success":
                 assert status in ("pending", "processing")
         assert server.run("check").returncode == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_an_impatient_second_signal_does_not_break_the_stop_off(how):
+    with Server() as server:
+        while server.process.poll() is None:
+            server.process.send_signal(how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.process.wait(IMPATIENCE_S)
+        assert server.process.returncode == 0
+        assert "Traceback" not in server.log()
+
+
+def test_it_stops_when_told_as_soon_as_it_says_that_it_listens(tmp_path):
+    command = [sys.executable, "-m", "gateway", "serve", "--demo", "--data", str(tmp_path), "--port", "0"]
+    for _ in range(4):
+        server = subprocess.Popen(command, cwd=HERE, stderr=subprocess.PIPE, text=True)
+        try:
+            assert "listening on" in server.stderr.readline()
+            server.terminate()
+            server.communicate(timeout=TIMEOUT_S)
+        finally:
+            server.kill()
+        assert server.returncode == 0
 
 
 def test_a_reader_who_has_seen_enough_gets_no_traceback():
