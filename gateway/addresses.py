@@ -156,6 +156,16 @@ def _refusal(ip: Address, closed: Range) -> str:
     return f"{ip} is {closed.what}; webhooks go there only if webhooks.allow_private {how}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether who listens on this host hears this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def check_url(url: str, *, live: bool) -> Target:
     """Where the URL leads, if it may be stored for webhooks; raises BadRequest. Live mode insists on https."""
     if not isinstance(url, str):

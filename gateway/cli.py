@@ -2,55 +2,15 @@
 
 import contextlib
 import json
-import os
 import sys
 from functools import partial
-from pathlib import Path
 
 import click
 
-from gateway import __version__, accounts, config, crypto, events, lockouts, merchants, server, webhooks
-from gateway.errors import GatewayError
+from gateway import __version__, accounts, addresses, config, crypto, events, lockouts, merchants, server, webhooks
 from gateway.objects import Owner
 from gateway.server import CannotStart, Instance
-
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
-
-config_option = click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file.")
-data_option = click.option(
-    "--data", "data_dir", type=click.Path(path_type=Path), default=Path("data"), show_default=True,
-    help="Directory of the database, the queue and the master key.",
-)  # fmt: skip
-
-
-class Commands(click.Group):
-    """Turns every expected failure into one line on stderr."""
-
-    def invoke(self, context):
-        try:
-            return super().invoke(context)
-        except config.ConfigError as error:
-            _fail(*(f"configuration: {line}" for line in error.lines))
-        except (CannotStart, GatewayError) as error:
-            _fail(getattr(error, "description", str(error)))
-        except BrokenPipeError:
-            os._exit(1)
-        except OSError as error:
-            _fail(str(error))
-
-
-def _fail(*lines: str) -> None:
-    for line in lines:
-        click.echo(f"gateway: {line}", err=True)
-    sys.exit(1)
-
-
-def _instance(config_file: Path | None, data_dir: Path) -> Instance:
-    """The data of an existing gateway; refuses to make a new one where somebody mistyped --data."""
-    loaded = config.load(data_dir=data_dir, file=config_file)
-    if loaded.database_url.startswith("sqlite:///") and not Path(loaded.database_url[10:]).exists():
-        raise CannotStart(f"there is no gateway in {data_dir}; `gateway serve` or `gateway migrate` makes one")
-    return Instance(loaded)
+from gateway.terminal import Commands, ask_password, config_option, data_option, instance_of
 
 
 @click.group(cls=Commands)
@@ -71,7 +31,7 @@ def serve(config_file, data_dir, host, port, demo) -> None:
 
     flags = {"server.host": host, "server.port": port}
     loaded = config.load(data_dir=data_dir, file=config_file, flags=flags, demo=demo)
-    if demo and loaded.server.host not in LOOPBACK_HOSTS:
+    if demo and not addresses.is_loopback(loaded.server.host):
         raise CannotStart(f"--demo has known passwords and refuses to listen on {loaded.server.host}; use 127.0.0.1")
     run(server.Gateway(loaded))
 
@@ -84,7 +44,7 @@ def check(config_file, data_dir, as_json) -> None:
     """Prove the integrity of database, ledger, queue and configuration."""
     from gateway import check
 
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         findings = check.findings(instance)
     if as_json:
         click.echo(json.dumps({"findings": findings}))
@@ -134,7 +94,7 @@ def listen(config_file, data_dir, port, given, status) -> None:
     with contextlib.ExitStack() as stack:
         secrets = partial(list, given)
         if not given:
-            instance = stack.enter_context(_instance(config_file, data_dir))
+            instance = stack.enter_context(instance_of(config_file, data_dir))
             secrets = partial(instance.store.read_now, endpoints.all_secrets, instance.master)
         listener = stack.enter_context(Listener(port, secrets=secrets, say=click.echo, status=status))
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))
@@ -151,7 +111,7 @@ def trigger(config_file, data_dir, merchant, event) -> None:
     """Send a made-up event to the merchant's test endpoints, as if it had happened."""
     from gateway.jobs.trigger import trigger
 
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         owner = Owner(_merchant_id(instance, merchant), "test")
         told = trigger(instance.store, instance.master, instance.config, owner, event)
     if not told:
@@ -172,15 +132,12 @@ def merchant() -> None:
 @data_option
 @click.option("--name", required=True, help="The shop's name.")
 @click.option("--email", required=True, help="The owner's e-mail address.")
-@click.option("--password", help="The owner's password; asked for where it is not given.")
+@click.option("--password", help="The owner's password; otherwise asked for, or read from a pipe.")
 @click.option("--live", is_flag=True, help="Make a live key too.")
 def add_merchant(config_file, data_dir, name, email, password, live) -> None:
     """Add a merchant and print the first API key; its secret is shown only now."""
-    from gateway import crypto
-
-    password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    password_hash = crypto.hash_password(merchants.check_password(password))
-    with _instance(config_file, data_dir) as instance:
+    password_hash = crypto.hash_password(merchants.check_password(ask_password("Password", password)))
+    with instance_of(config_file, data_dir) as instance:
 
         def add(tx):
             merchant_id = merchants.add(tx, name=name, email=email, password_hash=password_hash)
@@ -198,7 +155,7 @@ def add_merchant(config_file, data_dir, name, email, password, live) -> None:
 @data_option
 def list_merchants(config_file, data_dir) -> None:
     """List the merchants."""
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         for row in instance.store.read_now(merchants.list_merchants):
             click.echo(f"{row['id']}  {row['created_at']}  {row['email']}  {row['name']}")
 
@@ -217,7 +174,7 @@ def keys() -> None:
 @click.option("--scope", type=click.Choice(merchants.SCOPES), default="full", show_default=True, help="What it may do.")
 def create_key(config_file, data_dir, merchant_id, mode, name, scope) -> None:
     """Create an API key and print it with its secret."""
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         chosen = (_merchant_id(instance, merchant_id), mode, name, scope)
         key_id, secret = instance.store.write_now(merchants.create_key, instance.master, *chosen)
     click.echo(f"key      {key_id}\nsecret   {secret}")
@@ -229,7 +186,7 @@ def create_key(config_file, data_dir, merchant_id, mode, name, scope) -> None:
 @click.option("--merchant", "merchant_id", help="Only this merchant's (id or e-mail address).")
 def list_keys(config_file, data_dir, merchant_id) -> None:
     """List API keys, without their secrets."""
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         merchant_id = merchant_id and _merchant_id(instance, merchant_id)
         for row in instance.store.read_now(merchants.list_keys, merchant_id):
             state = f"revoked {row['revoked_at']}" if row["revoked_at"] else f"used {row['last_used_at'] or 'never'}"
@@ -242,7 +199,7 @@ def list_keys(config_file, data_dir, merchant_id) -> None:
 @click.argument("key_id")
 def revoke_key(config_file, data_dir, key_id) -> None:
     """Make an API key worthless."""
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         instance.store.write_now(merchants.revoke_key, key_id)
     click.echo(f"{key_id} is revoked.")
 
@@ -257,7 +214,7 @@ def user() -> None:
 @data_option
 def list_users(config_file, data_dir) -> None:
     """List everybody with their role and merchant."""
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         for person in instance.store.write_now(accounts.list_all):
             factor = "2fa" if person.two_factor else "-"
             click.echo(f"{person.email}  {person.role}  {factor}  {person.merchant_id}  {person.merchant_name}")
@@ -266,13 +223,12 @@ def list_users(config_file, data_dir) -> None:
 @user.command("reset-password")
 @config_option
 @data_option
-@click.option("--password", help="The new password; asked for where it is not given.")
+@click.option("--password", help="The new password; otherwise asked for, or read from a pipe.")
 @click.argument("email")
 def reset_password(config_file, data_dir, password, email) -> None:
     """Give a user a new password and end all their sessions."""
-    password = password or click.prompt("New password", hide_input=True, confirmation_prompt=True)
-    password_hash = crypto.hash_password(merchants.check_password(password))
-    with _instance(config_file, data_dir) as instance:
+    password_hash = crypto.hash_password(merchants.check_password(ask_password("New password", password)))
+    with instance_of(config_file, data_dir) as instance:
         instance.store.write_now(lockouts.reset_password, email, password_hash)
     click.echo(f"{email} has a new password; all sessions have ended")
 
@@ -283,7 +239,7 @@ def reset_password(config_file, data_dir, password, email) -> None:
 @click.argument("email")
 def disable_two_factor(config_file, data_dir, email) -> None:
     """Let a user in without the second factor again."""
-    with _instance(config_file, data_dir) as instance:
+    with instance_of(config_file, data_dir) as instance:
         instance.store.write_now(lockouts.disable_two_factor, email)
     click.echo(f"{email} logs in with the password alone")
 
@@ -291,7 +247,7 @@ def disable_two_factor(config_file, data_dir, email) -> None:
 def _merchant_id(instance: Instance, given: str | None) -> str:
     """Whom an id or an e-mail address names; without either the one that is usually meant."""
     if given and "@" not in given:
-        return given
+        return instance.store.read_now(merchants.find, given).id
     merchant = instance.store.read_now(*(merchants.find_by_email, given) if given else (merchants.usual,))
     if not merchant:
         missing = f"there is no merchant with the e-mail address {given}"

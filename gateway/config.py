@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 import typing
 from difflib import get_close_matches
@@ -61,9 +62,7 @@ class Payments(Section):
     capture: Annotated[
         typing.Literal["automatic", "manual"], Meta(description="capture at once, or when the merchant says so")
     ] = "automatic"
-    action_expires: Annotated[
-        Seconds, Meta(description="seconds a customer has for 3-D Secure or the UPI app")
-    ] = 900.0
+    action_expires: Annotated[Seconds, Meta(description="seconds a customer has for 3-D Secure or the UPI app")] = 900.0
 
 
 class Webhooks(Section):
@@ -162,6 +161,7 @@ SECTIONS = {
     for name, kind in typing.get_type_hints(Config).items()
     if isinstance(kind, type) and issubclass(kind, Section)
 }
+WORDS = {"float": "number", "int": "whole number", "str": "text", "array": "list"}
 SECRET_KEYS = ("security.master_key", "mail.password")
 NETWORK_KEYS = ("webhooks.allow_private", "server.trusted_proxies")
 
@@ -256,7 +256,7 @@ def _plainly(error: Exception, kind) -> str:
     if typing.get_origin(_plain(kind)) is typing.Literal:
         return f"expected {' or '.join(typing.get_args(_plain(kind)))}"
     plain = str(error).split(" - at ")[0].split(", got ")[0].replace("`", "").replace("Expected", "expected")
-    return plain.replace("float", "number").replace("expected int", "expected whole number")
+    return re.sub("(?<=expected )(float|int|str|array)", lambda found: WORDS[found[0]], plain)
 
 
 def _plain(annotated):
@@ -285,9 +285,9 @@ def _settle_delays(values: dict) -> None:
 def _check_together(config: Config, mistakes: list[str]) -> None:
     if config.simulator.delay_min > config.simulator.delay_max:
         mistakes.append("simulator.delay_max: must not be below simulator.delay_min")
-    if not config.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+    if not re.match("(sqlite:///|postgres(ql)?://).", config.database_url):
         mistakes.append("database.url: expected sqlite:///FILE or postgresql://…")
-    if not config.queue_url.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
+    if not re.match("(sqlite:///|rediss?://|unix://).", config.queue_url):
         mistakes.append("queue.url: expected sqlite:///FILE or redis://…")
     if config.server.public_url and not config.server.public_url.startswith(("http://", "https://")):
         mistakes.append("server.public_url: expected http://… or https://…")

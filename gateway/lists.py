@@ -47,6 +47,14 @@ def select(
     }
 
 
+def of_one(table: str, column: str) -> str:
+    """The condition that finds the few rows of one other object by its own index.
+
+    As a plain condition it lost to the index of the owner, who is two columns, and all that the owner has was read.
+    """
+    return f"seq IN (SELECT seq FROM {table} WHERE {column} = ?)"
+
+
 def _seq(tx, table: str, owner: Owner, object_id: str) -> int:
     found = tx.one(f"SELECT seq FROM {table} WHERE id = ? AND merchant_id = ? AND mode = ?", (object_id, *owner))
     if not found:

@@ -184,6 +184,18 @@ def seed_demo(tx, master: MasterKey, password_hash: str) -> bool:
     return True
 
 
+def has_demo_secrets(tx) -> bool:
+    """Whether the demo's merchant is there with the API secret or the password that everybody knows."""
+    key = find_key(tx, DEMO_KEY_ID)
+    if key and key.revoked_at is None:
+        return True
+    hashes = tx.all(
+        "SELECT password_hash FROM merchants WHERE id = ? UNION SELECT password_hash FROM users WHERE merchant_id = ?",
+        (DEMO_MERCHANT_ID, DEMO_MERCHANT_ID),
+    )
+    return any(known and crypto.password_matches(DEMO_PASSWORD, known) for (known,) in hashes)
+
+
 def remember_master_key(tx, master: MasterKey) -> None:
     """Notes which master key seals this database; raises SealBroken where it was another one."""
     known = Setting.get_or_none(Setting.name == "master_key_id")

@@ -1,10 +1,16 @@
 """Money is an integer in the smallest unit of an ISO 4217 currency; here it is checked and shown to people."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from gateway.errors import BadRequest
 
 MAX_AMOUNT = 2**53 - 1  # The largest integer that JavaScript keeps exactly.
 MIN_AMOUNT = 100
 MIN_AMOUNT_WITHOUT_DECIMALS = 1
+# Shown in the OpenAPI document; `check_amount` knows the currency and says more.
+Amount = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_AMOUNT})]
 
 # ISO 4217 list one of 2026-01-01, without funds codes, metals, testing codes and units of account (CLF, UYI, UYW …).
 _CODES_BY_EXPONENT = {

@@ -20,7 +20,9 @@ Notes = Annotated[dict[str, str], Meta(description="up to 15 pairs of strings of
 class NewOrder(Struct, forbid_unknown_fields=True):
     """What a merchant says of a new order."""
 
-    amount: Annotated[int, Meta(description="in the currency's minor unit, from 100 (zero-decimal currencies: from 1)")]
+    amount: Annotated[
+        money.Amount, Meta(description="in the currency's minor unit, from 100 (zero-decimal currencies: from 1)")
+    ]
     currency: str = "INR"
     receipt: Annotated[str, Meta(max_length=RECEIPT_LENGTH_MAX)] | None = None
     notes: Notes | None = None

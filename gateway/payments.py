@@ -49,7 +49,7 @@ class NewPayment(Struct, forbid_unknown_fields=True):
 class Capture(Struct, forbid_unknown_fields=True):
     """How much to capture; all of it where nothing is said."""
 
-    amount: int | None = None
+    amount: money.Amount | None = None
 
 
 class Nothing(Struct, forbid_unknown_fields=True):
@@ -261,7 +261,7 @@ def list_payments(
     tx, owner: Owner, page: lists.Page, *, order_id=None, status=None, method=None, since=None, until=None
 ) -> dict:
     filters = {
-        "order_id = ?": order_id,
+        lists.of_one("payments", "order_id"): order_id,
         "status = ?": status,
         "method = ?": method,
         "created_at >= ?": since,

@@ -25,7 +25,7 @@ EXCEEDS = "Refund amount exceeds available amount"
 class NewRefund(Struct, forbid_unknown_fields=True):
     """How much to give back, all that is left where nothing is said, and why."""
 
-    amount: int | None = None
+    amount: money.Amount | None = None
     reason: Annotated[str, Meta(max_length=REASON_LENGTH_MAX)] | None = None
     notes: orders.Notes | None = None
 
@@ -33,8 +33,10 @@ class NewRefund(Struct, forbid_unknown_fields=True):
 def check(new: NewRefund) -> NewRefund:
     """Refuses what the types alone do not; call it before the transaction."""
     orders.check_notes(new.notes)
-    if new.amount is not None and not 1 <= new.amount <= money.MAX_AMOUNT:
+    if new.amount is not None and new.amount < 1:
         raise BadRequest("Refund amount must be a positive whole number of minor units.", field="amount")
+    if new.amount is not None and new.amount > money.MAX_AMOUNT:
+        raise BadRequest(EXCEEDS, field="amount", reason="refund_exceeds_available")
     return new
 
 
@@ -154,7 +156,7 @@ def show(tx, owner: Owner, refund_id: str) -> objects.Refund:
 
 def list_refunds(tx, owner: Owner, page: lists.Page, *, payment_id=None, status=None, since=None, until=None) -> dict:
     filters = {
-        "payment_id = ?": payment_id,
+        lists.of_one("refunds", "payment_id"): payment_id,
         "status = ?": status,
         "created_at >= ?": since,
         "created_at <= ?": until,

@@ -5,8 +5,9 @@ import logging
 import os
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from gateway import api_requests, bell, crypto, endpoints, merchants, migrations, settlement
+from gateway import addresses, api_requests, bell, crypto, endpoints, merchants, migrations, settlement
 from gateway.config import Config
 from gateway.cvv import CvvMemory
 from gateway.db import open_store
@@ -116,10 +117,18 @@ class Gateway(Instance):
     def _due(self) -> list[str]:
         return self.store.read_now(tasks.due)
 
+    def open(self) -> list[str]:
+        """The same, and refuses to show the world a merchant whose secrets are in the documentation. Safe to repeat."""
+        applied = super().open()
+        shown_to_others = not self.config.demo and _is_reachable(self.config.server)
+        if shown_to_others and self.store.read_now(merchants.has_demo_secrets):
+            raise CannotStart(f"{self.config.data_dir} has the known secrets of --demo; serve others from other data")
+        return applied
+
     def start(self) -> None:
         """Opens the database, takes up what an earlier process left, and starts the work."""
         self.open()
-        if self.store.kind == "sqlite":
+        if self.store.is_alone():
             self.store.write_now(settlement.release_all)
         if self.config.demo:
             self._seed_demo()
@@ -151,6 +160,12 @@ class Gateway(Instance):
             "queue": self.jobs.trouble or ("healthy" if self.jobs.running else "stopped"),
             "worker": "running" if self.jobs.running else "stopped",
         }
+
+
+def _is_reachable(settings) -> bool:
+    """Whether anybody but this machine can ask, directly or through a proxy."""
+    hosts = [settings.host] + [urlsplit(settings.public_url).hostname or ""] * bool(settings.public_url)
+    return not all(map(addresses.is_loopback, hosts))
 
 
 def _simulator(config: Config) -> Simulator:

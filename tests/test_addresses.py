@@ -217,3 +217,14 @@ def test_live_mode_insists_on_https():
     with pytest.raises(BadRequest, match="https") as refusal:
         addresses.check_url("http://example.com/", live=True)
     assert refusal.value.field == "url"
+
+
+@pytest.mark.parametrize(
+    ("host", "hears_itself_alone"),
+    [
+        ("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False), ("::", False), ("", False), ("192.0.2.1", False), ("localhost.example.com", False),
+    ],
+)  # fmt: skip
+def test_which_hosts_are_this_machine_alone(host, hears_itself_alone):
+    assert addresses.is_loopback(host) is hears_itself_alone

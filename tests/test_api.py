@@ -213,6 +213,12 @@ def test_a_key_that_is_not_the_orders_opens_nothing(server: Server, alice: Calle
 # What anybody may ask
 
 
+def test_health_can_be_asked_for_without_a_body(stranger: Caller):
+    """As many who watch from outside do."""
+    answer = stranger("HEAD", "/health")
+    assert (answer.status, answer.body) == (200, b"")
+
+
 def test_health_says_who_and_how(stranger: Caller):
     answer = stranger("GET", "/health")
     assert answer.status == 200

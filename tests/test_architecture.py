@@ -21,7 +21,7 @@ LAYERS = {
     "domain": "*",
     "jobs": "jobs jobs.*",
     "web": "web web.*",
-    "server": "server web.serving cli __main__",
+    "server": "server web.serving terminal cli __main__",
 }
 
 # Some things are known to these layers only.

@@ -335,6 +335,15 @@ def test_guesses_and_strangers_are_limited_by_their_address(busy: Server):
     assert add_merchant(busy, "dora@shop.test", "doras dolls")("GET", "/orders").status == 200
 
 
+def test_a_token_that_died_counts_as_a_guess():
+    carol = {"email": "carol@shop.test", "password": "carols cakes"}
+    with Server(environment={"GATEWAY_LIMITS_ADDRESS_REQUESTS_PER_MINUTE": "5"}) as server:
+        add_merchant(server, **carol)
+        token = Caller(server, token_for(Caller(server, {}), **carol))
+        change_password(server, carol["email"], "something new")
+        assert [token("GET", "/orders").status for _ in range(5)] == [401, 401, 401, 401, 429]
+
+
 def test_passwords_cannot_be_tried_without_end(busy: Server):
     """Whoever comes from the same address; the right password does not help either then."""
     stranger = Caller(busy, {})

@@ -1,10 +1,14 @@
 """The commands: what they print, how they fail in one line, and what a running server makes of it."""
 
+import contextlib
+import fcntl
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from tests.calling import Caller
 from tests.services import free_port
 
 TIMEOUT_S = 30
+IMPATIENCE_S = 0.002
 STOP_MAX_S = 10  # what the contract allows; it takes about one
 HERE = Path(__file__).parent.parent
 ADD = ("merchant", "add", "--name", "Carol's Cakes", "--email", "carol@shop.test", "--password", "carols cakes")
@@ -41,9 +46,9 @@ def said(*arguments: str, **options: str) -> str:
     return result.stdout
 
 
-def refused(result: Result) -> str:
+def refused(result: Result, status: int = 1) -> str:
     """The one line on stderr of a command that fails."""
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == status, result.output
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("gateway: ")
@@ -121,6 +126,7 @@ def test_every_wrong_setting_gets_its_line(data):
         ("postgresql://nobody:hush@127.0.0.1:1/none", "Connection refused"),
         ("sqlite:///noise.db", "file is not a database"),
         ("mysql://h/x", "expected sqlite:///FILE or postgresql://"),
+        ("sqlite:///", "expected sqlite:///FILE or postgresql://"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "migrate"])
@@ -143,11 +149,26 @@ def test_data_that_is_a_file_is_told():
     assert "cannot use file for the data" in refused(run("migrate", "--data", "file"))
 
 
-@pytest.mark.parametrize("arguments", [("dance",), ("check", "--dance"), ("keys", "revoke"), ("serve", "--port", "x")])
-def test_what_it_does_not_understand_is_told(arguments):
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert "Error: " in result.stderr.splitlines()[-1]
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--dance",), "No such option '--dance'. See gateway --help."),
+        (("dance",), "No such command 'dance'. See gateway --help."),
+        (("check", "--xyzzy"), "No such option '--xyzzy'. See gateway check --help."),
+        (("keys", "dance"), "No such command 'dance'. See gateway keys --help."),
+        (("keys", "revoke"), "Missing argument 'KEY_ID'. See gateway keys revoke --help."),
+        (("serve", "--port", "x"), "Invalid value for '--port': 'x' is not a valid integer range."
+         " See gateway serve --help."),
+    ],
+)  # fmt: skip
+def test_what_it_does_not_understand_is_told(arguments, line):
+    assert refused(CliRunner().invoke(main, arguments, prog_name="gateway"), status=2) == line
+
+
+@pytest.mark.parametrize("group", [(), ("merchant",), ("keys",)])
+def test_who_names_no_command_sees_which_there_are(group):
+    result = run(*group)
+    assert (result.exit_code, "Commands:" in result.output) == (2, True)
 
 
 # Merchants and keys
@@ -167,9 +188,29 @@ def test_a_live_key_comes_with_it_if_asked_for(data):
 
 
 def test_the_password_is_asked_for_and_not_shown(data):
-    shown = said(*ADD[:6], "--data", data, stdin="carols cakes\ncarols cakes\n")
-    assert "Password" in shown
-    assert "carols cakes" not in shown
+    """At a real terminal, which a script's pipe is not."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        asked = subprocess.Popen(
+            [sys.executable, "-m", "gateway", *ADD[:6], "--data", str(Path(data).absolute())],
+            cwd=HERE, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        for prompt in (b"Password: ", b"Repeat for confirmation: "):
+            while not shown.endswith(prompt):
+                shown += terminal.read(1)
+            terminal.write(b"carols cakes\n")
+        while b"secret_test_" not in shown:
+            shown += terminal.read(1)
+        assert asked.wait(TIMEOUT_S) == 0
+    assert b"carols cakes" not in shown
+
+
+def test_a_script_pipes_the_password_in(data):
+    assert said(*ADD[:6], "--data", data, stdin="carols cakes\n").startswith("merchant ")
+    assert refused(run(*ADD[:6], "--data", data)) == "A password has 8 to 256 characters."
 
 
 @pytest.mark.parametrize(
@@ -210,6 +251,7 @@ def test_keys_are_made_listed_without_secrets_and_revoked(data, mode):
     ("arguments", "why"),
     [
         (("create", "--merchant", "nobody"), "No such merchant."),
+        (("list", "--merchant", "nobody"), "No such merchant."),
         (("create", "--merchant", "nobody@shop.test"), "there is no merchant with the e-mail address nobody@shop.test"),
         (("revoke", "key_test_nobody"), "No such API key."),
     ],
@@ -275,6 +317,30 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path):
     assert line == f"gateway: cannot listen on 127.0.0.1 port {port}: Address already in use"
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("master.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "the master key is not the one that sealed"),
+        ("gateway.db", "this is no database " * 1_000, "cannot open the database: file is not a database"),
+    ],
+)
+def test_data_that_cannot_be_served_is_told_in_one_line(data, file, content, why):
+    Path(data, file).write_text(content)
+    line = did_not_start(serve("--port", str(free_port()), "--data", str(Path(data).absolute())))
+    assert line.startswith(f"gateway: {why}")
+
+
+@pytest.mark.parametrize(
+    "shown", [{"GATEWAY_SERVER_HOST": "0.0.0.0"}, {"GATEWAY_SERVER_PUBLIC_URL": "https://pay.example.com"}]
+)
+def test_what_everybody_knows_of_the_demo_opens_nothing_for_others(shown):
+    """Whoever tried the demo and then serves the same data to the world would have a merchant with known secrets."""
+    with Server() as demo:
+        demo.stop(signal.SIGTERM)
+        line = did_not_start(serve("--port", str(free_port()), "--data", str(demo.data), **shown))
+    assert line == f"gateway: {demo.data} has the known secrets of --demo; serve others from other data"
+
+
 @pytest.fixture(scope="module")
 def server():
     with Server() as server:
@@ -316,6 +382,30 @@ def test_it_stops_when_told_with_work_under_way_and_goes_on_after_the_next_start
             while (status := Caller(server)("GET", f"/payments/{payment['id']}").json["status"]) != "success":
                 assert status in ("pending", "processing")
         assert server.run("check").returncode == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_an_impatient_second_signal_does_not_break_the_stop_off(how):
+    with Server() as server:
+        while server.process.poll() is None:
+            server.process.send_signal(how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.process.wait(IMPATIENCE_S)
+        assert server.process.returncode == 0
+        assert "Traceback" not in server.log()
+
+
+def test_it_stops_when_told_as_soon_as_it_says_that_it_listens(tmp_path):
+    command = [sys.executable, "-m", "gateway", "serve", "--demo", "--data", str(tmp_path), "--port", "0"]
+    for _ in range(4):
+        server = subprocess.Popen(command, cwd=HERE, stderr=subprocess.PIPE, text=True)
+        try:
+            assert "listening on" in server.stderr.readline()
+            server.terminate()
+            server.communicate(timeout=TIMEOUT_S)
+        finally:
+            server.kill()
+        assert server.returncode == 0
 
 
 def test_a_reader_who_has_seen_enough_gets_no_traceback():

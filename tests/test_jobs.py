@@ -10,12 +10,14 @@ import pytest
 import redis
 
 from gateway import bell, check, config, idempotency, settlement
+from gateway.db import open_store
 from gateway.jobs import queue, tasks
 from gateway.jobs.queue import Jobs, Lane
 from gateway.merchants import DEMO_MERCHANT_ID
 from gateway.server import CannotStart, Gateway
 from gateway.sqlite_library import sqlite3
 from tests.scenes import Scene, Shop, card
+from tests.services import free_port
 
 TIMEOUT_S = 15
 TICK_S = 0.005
@@ -36,7 +38,9 @@ def queue_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(data: Path, queue_url: str = "", delay_s: float = 0) -> Iterator[Gateway]:
+def running(
+    data: Path, queue_url: str = "", delay_s: float = 0, database_url: str = ""
+) -> Iterator[Gateway]:
     """A bank that approves whatever has no documented outcome, after `delay_s`."""
     environment = {
         "GATEWAY_SIMULATOR_DELAY_MIN": str(delay_s),
@@ -45,6 +49,8 @@ def running(data: Path, queue_url: str = "", delay_s: float = 0) -> Iterator[Gat
     }
     if queue_url:
         environment["GATEWAY_QUEUE_URL"] = queue_url
+    if database_url:
+        environment["GATEWAY_DATABASE_URL"] = database_url
     gateway = Gateway(config.load(data_dir=data, environment=environment, demo=True))
     gateway.start()
     try:
@@ -110,15 +116,38 @@ def test_a_flushed_redis_loses_nothing(tmp_path, redis_url):
         assert all(is_success(gateway, payment) for payment in payments)
 
 
-def test_what_a_dead_process_had_claimed_is_taken_up_at_once(tmp_path):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/gateway.db"
+    return request.getfixturevalue("postgres_url")
+
+
+CLAIMED = "UPDATE payments SET due_at = 0, claimed_until = 9999999999999"
+
+
+def test_what_a_dead_process_had_claimed_is_taken_up_at_once(tmp_path, database_url):
     """Not when its claim lapses, which would take a minute."""
-    with running(tmp_path, delay_s=60) as gateway:
+    with running(tmp_path, delay_s=60, database_url=database_url) as gateway:
         payment = shop(gateway).pay(instrument=card())
         assert eventually(lambda: gateway.simulator.inquire(payment["id"]))
-    alter(tmp_path / "gateway.db", "UPDATE payments SET due_at = 0, claimed_until = 9999999999999")
+        gateway.worker.stop()
+        gateway.store.write_now(lambda tx: tx.execute(CLAIMED))
     alter(tmp_path / "simulator.db", "UPDATE charges SET ready_at = 0")
-    with running(tmp_path) as gateway:
+    with running(tmp_path, database_url=database_url) as gateway:
         assert is_success(gateway, payment)
+
+
+def test_what_a_living_process_has_claimed_is_not_taken_from_it(postgres_url):
+    """Nodes that share a database see each other, and none gives back the claims of all when it starts."""
+    first, second = open_store(postgres_url), open_store(postgres_url)
+    first.start()
+    assert first.is_alone()
+    second.start()
+    assert not (first.is_alone() or second.is_alone())
+    first.close()
+    assert eventually(second.is_alone)
+    second.close()
 
 
 def alter(path: Path, sql: str) -> None:
@@ -237,6 +266,18 @@ def test_a_queue_that_cannot_be_reached_is_told_and_tried_again(lane, monkeypatc
     cut.ring("work")
     assert done.wait(TIMEOUT_S)
     assert cut.trouble is None
+
+
+def test_a_redis_that_is_away_is_told_once_and_not_by_every_worker(caplog):
+    away = Lane("lane", f"redis://127.0.0.1:{free_port()}/0", 4, {"work": print})
+    away.start()
+    try:
+        assert eventually(lambda: away.trouble == "cannot be reached: ConnectionError")
+        away.ring("work")
+    finally:
+        away.stop()
+    assert 1 <= caplog.text.count("cannot reach the queue") <= 4  # the threads that saw it at the same moment
+    assert "Traceback" not in caplog.text
 
 
 def test_tasks_with_an_interval_are_rung_without_being_asked(tmp_path):

@@ -1,9 +1,13 @@
 """Lists: newest first, page by page or by cursor, filtered, and each merchant's own."""
 
+from pathlib import Path
+
 import pytest
 
-from gateway import clock
+from gateway import clock, deliveries, payments, refunds
+from gateway.db import Transaction, open_store
 from gateway.lists import Page
+from gateway.objects import Owner
 from tests.scenes import UPI_FAILS, WALLET, Scene, Shop, card, refusal
 
 
@@ -100,3 +104,40 @@ def test_a_cursor_costs_the_same_however_long_the_list_is(scene: Scene, alice: S
     assert len(plan) == 1
     assert "SEARCH payments USING" in plan[0][-1]
     assert "seq<?" in plan[0][-1]
+
+
+class Explaining(Transaction):
+    """Notes how SQLite finds the rows of every list."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, execute):
+        super().__init__(execute)
+        self.plan = ""
+
+    def all(self, sql: str, params=()) -> list:
+        self.plan += "\n".join(row[3] for row in super().all(f"EXPLAIN QUERY PLAN {sql}", params))
+        return super().all(sql, params)
+
+
+@pytest.mark.parametrize(
+    ("listed", "of", "index"),
+    [
+        (payments.list_payments, "order_id", "payments_order_id_seq"),
+        (refunds.list_refunds, "payment_id", "refunds_payment_id"),
+        (deliveries.list_events, "object_id", "events_object_id"),
+    ],
+)
+def test_what_belongs_to_one_object_is_found_without_reading_all_that_the_owner_has(
+    sqlite_template: Path, listed, of, index
+):
+    store = open_store(f"sqlite:///{sqlite_template}")
+    store.start()
+
+    def plan(tx) -> str:
+        explaining = Explaining(tx.execute)
+        listed(explaining, Owner("alice", "test"), Page(), **{of: "some_one"})
+        return explaining.plan
+
+    assert f"INDEX {index} ({of}=?)" in store.read_now(plan)
+    store.close()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway import crypto, merchants
+from gateway import crypto, lockouts, merchants
 from gateway.crypto import MasterKey, SealBroken
 from gateway.errors import BadRequest, NotFound
 from tests.scenes import MASTER, PASSWORD, PASSWORD_HASH, Scene
@@ -128,3 +128,13 @@ def test_the_password_is_not_stored(scene: Scene):
     assert all(hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for hashed in scene.values(
         "SELECT password_hash FROM merchants"
     ))  # fmt: skip
+
+
+def test_the_demos_secrets_are_known_until_both_are_changed(do, scene: Scene):
+    assert not do(merchants.has_demo_secrets)
+    do(merchants.seed_demo, MASTER, crypto.hash_password(merchants.DEMO_PASSWORD))
+    assert do(merchants.has_demo_secrets)
+    do(merchants.revoke_key, merchants.DEMO_KEY_ID)
+    assert do(merchants.has_demo_secrets)
+    do(lockouts.reset_password, merchants.DEMO_EMAIL, PASSWORD_HASH)
+    assert not do(merchants.has_demo_secrets)

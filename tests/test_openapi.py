@@ -77,6 +77,23 @@ def test_what_validates_requests_is_what_it_shows(document):
     assert set(schemas["Error"]["properties"]) == {"error"}
 
 
+def test_limits_that_can_be_said_are_said(document):
+    schemas = document["components"]["schemas"]
+    for kind in ("NewOrder", "NewLink"):
+        amount = schemas[kind]["properties"]["amount"]
+        assert (amount["minimum"], amount["maximum"]) == (1, 2**53 - 1)
+    for kind in ("NewRefund", "Capture"):
+        assert schemas[kind]["properties"]["amount"]["anyOf"][0]["maximum"] == 2**53 - 1
+    texts = [
+        parameter["schema"]
+        for operation in operations(document).values()
+        for parameter in operation["parameters"]
+        if parameter["in"] == "query" and parameter["schema"].get("type") == "string"
+    ]
+    assert texts
+    assert all("enum" in text or 1 == text["minLength"] < text["maxLength"] for text in texts)
+
+
 def test_thousands_of_requests_made_from_it_find_nothing_that_it_does_not_say(server: Server):
     """Among all checks first of all: no answer is a 500."""
     done = subprocess.run(

@@ -72,7 +72,7 @@ def test_a_refund_waits_until_the_bank_has_heard_of_the_capture(scene: Scene, al
     assert scene.charges()[payment["id"]] == ("succeeded", 50_000, 50_000)
 
 
-@pytest.mark.parametrize("amounts", [[50_001], [50_000, 1], [20_000, 20_000, 10_001], [50_000, None]])
+@pytest.mark.parametrize("amounts", [[50_001], [2**53], [2**63], [50_000, 1], [20_000, 20_000, 10_001], [50_000, None]])
 def test_never_more_than_was_captured(alice: Shop, amounts):
     payment = alice.paid()
     for amount in amounts[:-1]:
@@ -100,7 +100,7 @@ def test_only_captured_payments_can_be_refunded(scene: Scene, alice: Shop):
     assert alice.list_refunds()["total"] == 0
 
 
-@pytest.mark.parametrize("amount", [0, -1, 2**53, 2**63])
+@pytest.mark.parametrize("amount", [0, -1, -(2**63)])
 def test_amounts_that_are_none(amount):
     with pytest.raises(BadRequest) as refused:
         refunds.check(NewRefund(amount=amount))

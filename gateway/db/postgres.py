@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -21,6 +22,11 @@ TRIES = 8  # a unit that keeps losing to others is refused after this many
 LOCK_TIMEOUT_MS = 5_000
 CONNECT_TIMEOUT_S = 5
 
+OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name LIKE 'gateway-%' AND application_name <> ?"
+)
+
 RETRIED = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
@@ -31,11 +37,13 @@ class PostgresStore:
 
     def __init__(self, url: str):
         self.url = url
+        self._name = f"gateway-{uuid.uuid4()}"
         _give_peewee_psycopg()
         self._peewee = PostgresqlDatabase(
             url,
             prefer_psycopg3=True,
             connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=self._name,
             options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC",
         )
         self._opened: set = set()  # of every thread that has asked for one
@@ -54,6 +62,10 @@ class PostgresStore:
         self._drop_connection()
         while self._opened:
             self._opened.pop().close()
+
+    def is_alone(self) -> bool:
+        """Whether no other process of ours, on whatever machine, has this database open."""
+        return self.read_now(lambda tx: tx.one(OTHERS, (self._name,)))[0] == 0
 
     @property
     def waiting(self) -> int:

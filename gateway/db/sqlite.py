@@ -87,6 +87,10 @@ class SqliteStore:
         self._readers.shutdown(wait=True)
         self._peewee.close()
 
+    def is_alone(self) -> bool:
+        """True: whoever works on a file holds the lock of its directory."""
+        return True
+
     # Writing
 
     async def write(self, work, *args):

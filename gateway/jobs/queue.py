@@ -71,6 +71,14 @@ class WakingStorage(SqliteStorage):
             self._message.notify_all()
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Each worker says several times a second that Redis is away, with a traceback; the lane says it once."""
+    return record.msg != "Error reading from queue"
+
+
+logging.getLogger("huey.consumer.Worker").addFilter(_is_news)
+
+
 class NoScheduler(Scheduler):
     """Schedules nothing: what is due later is a row with `due_at`."""
 
@@ -125,6 +133,7 @@ class Lane:
     def __init__(self, name: str, url: str, workers: int, tasks: dict):
         self.name = name
         self._huey = open_huey(f"gateway.{name}", url)
+        self._huey.dequeue = self._noticing(self._huey.dequeue)
         self._rung: set[str] = set()
         self._looking: set[str] = set()
         self._again: set[str] = set()
@@ -164,13 +173,25 @@ class Lane:
             return None
         self._rung.add(task)
         try:
-            self._tasks[task]()
-            self.trouble = None
-        except Exception as error:
+            self._noticing(self._tasks[task])()
+        except Exception:
             self._rung.discard(task)
-            if not self.trouble:
-                log.error("cannot reach the queue, and will ring again: %s", error)
-            self.trouble = f"cannot be reached: {type(error).__name__}"
+
+    def _noticing(self, call):
+        """The same call, noting whether the queue can be reached and logging the first time that it cannot."""
+
+        def noticed():
+            try:
+                result = call()
+            except Exception as error:
+                if not self.trouble:
+                    log.error("cannot reach the queue, and will try again: %s", error)
+                self.trouble = f"cannot be reached: {type(error).__name__}"
+                raise
+            self.trouble = None
+            return result
+
+        return noticed
 
     def doubt(self) -> None:
         """Forgets what was rung: on Redis another node may have taken the message, or a flush may have lost it."""

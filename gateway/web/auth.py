@@ -160,6 +160,7 @@ class Authenticator:
             raise AuthenticationFailed(WRONG_TOKEN) from None
         merchant = await self._store.read(merchants.find_or_none, owner.merchant_id)
         if not merchant or claims.get("pwd") != _password_mark(merchant.password_hash):
+            self.count_address(request)
             raise AuthenticationFailed(WRONG_TOKEN)
         self._by_key.count(owner.merchant_id)
         return owner

@@ -114,6 +114,7 @@ def text(length_max: int) -> Parser:
             raise ValueError(f"must be a text of 1 to {length_max} printable characters")
         return text
 
+    parse.length_max = length_max  # type: ignore[attr-defined]
     return parse
 
 

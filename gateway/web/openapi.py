@@ -9,7 +9,7 @@ from sanic import Request
 from sanic.response import HTTPResponse
 
 from gateway import __version__, errors, objects
-from gateway.web import routes
+from gateway.web import queries, routes
 
 REF = "#/components/schemas/{name}"
 KINDS = (
@@ -27,7 +27,12 @@ MOMENT = {
 QUERY_SCHEMAS = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 10},
     "offset": {"type": "integer", "minimum": 0, "default": 0},
-    "after": {"type": "string", "description": "id of the last object already seen; cheaper than offset"},
+    "after": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": queries.ID_LENGTH_MAX,
+        "description": "id of the last object already seen; cheaper than offset",
+    },
     "from": MOMENT,
     "to": MOMENT,
 }
@@ -142,9 +147,10 @@ def _parameters(route: routes.Route) -> list[dict]:
 
 
 def _query_schema(parser) -> dict:
-    """Choices where the parser has some."""
-    choices = getattr(parser, "choices", None)
-    return {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
+    """Choices where the parser has some, otherwise how long a text may be."""
+    if choices := getattr(parser, "choices", None):
+        return {"type": "string", "enum": list(choices)}
+    return {"type": "string", "minLength": 1, "maxLength": parser.length_max}
 
 
 def _responses(route: routes.Route, schema_of: dict) -> dict:

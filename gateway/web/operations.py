@@ -39,7 +39,7 @@ def mount(app, gateway) -> None:
         body = metrics.exposition(gateway, counts, request.app.ctx.door)
         return HTTPResponse(body, 200, None, metrics.CONTENT_TYPE)
 
-    app.add_route(health, "/health", name="health")
+    app.add_route(health, "/health", methods=["GET", "HEAD"], name="health")
     app.add_route(metrics_page, "/metrics", name="metrics")
 
 

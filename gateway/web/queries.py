@@ -3,7 +3,8 @@
 from gateway import lists
 from gateway.web import door
 
-ID = door.text(64)
+ID_LENGTH_MAX = 64
+ID = door.text(ID_LENGTH_MAX)
 
 PAGE = {"limit": door.limit, "offset": door.offset, "after": ID}
 PERIOD = {"from": door.moment_ms, "to": door.moment_ms}

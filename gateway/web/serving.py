@@ -1,14 +1,17 @@
 """Running the server: one process, its socket, and what is printed when it is up."""
 
+import asyncio
 import contextlib
 import ctypes
 import gc
 import os
 import resource
+import signal
 import socket
 import sys
 
 import click
+from sanic import Sanic
 
 from gateway import logs, merchants
 from gateway.server import CannotStart, Gateway
@@ -16,28 +19,59 @@ from gateway.web.app import create_app
 from gateway.web.protocol import StrictProtocol
 
 BACKLOG = 1_024
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+SOON_S = 0.01
 M_ARENA_MAX, ARENAS = -8, 2
 SWITCH_INTERVAL_S = 0.001  # the writer and the event loop hand over to each other thousands of times a second
 
 
 def run(gateway: Gateway) -> None:
-    """Serves until SIGTERM or SIGINT; raises CannotStart where the address is taken."""
+    """Serves until SIGTERM or SIGINT; raises CannotStart where the database or the address cannot be had."""
     settings = gateway.config.server
     logs.configure(gateway.config.log.level, gateway.config.log.format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _share_memory()
     _keep_to_ourselves()
+    gateway.open()
     app = create_app(gateway)
     sock = _listen(settings.host, settings.port)
     port = sock.getsockname()[1]
 
     @app.after_server_start
     async def announce(_app):
+        _stop_at_the_first_signal(app)
         gc.collect()
         gc.freeze()  # What was made at the start stays; looking through it again took 30 ms, now and then.
         _say_hello(gateway, settings.host, port)
 
     app.run(sock=sock, single_process=True, protocol=StrictProtocol, motd=False, access_log=False, backlog=BACKLOG)
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)  # All has stopped; only the interpreter's last moments could be killed.
+
+
+def _stop_at_the_first_signal(app: Sanic) -> None:
+    """Stops once, however often and early somebody asks.
+
+    With Sanic's handlers a second signal broke the stop off half way, and one that came before the server had quite
+    begun was lost.
+    """
+    loop = asyncio.get_running_loop()
+    asked: list[int] = []
+
+    def ask(number: int, _frame) -> None:
+        if not asked:
+            asked.append(number)
+            loop.call_soon_threadsafe(stop)
+
+    def stop() -> None:
+        if app.state.is_running:
+            app.stop(terminate=False)
+        else:
+            loop.call_later(SOON_S, stop)
+
+    for number in STOPPING:
+        loop.remove_signal_handler(number)
+        signal.signal(number, ask)
 
 
 def _share_memory() -> None:
