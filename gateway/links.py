@@ -16,6 +16,7 @@ from gateway.objects import Owner
 
 CODE_LENGTH = 10  # 59 bits: nobody finds a link by trial
 DESCRIPTION_LENGTH_MAX = 255
+TIME_MAX_MS = 253_402_300_799_999  # the end of the year 9999, which is as far as times can be written
 COLUMNS = "seq, id, merchant_id, mode, code, order_id, description, expires_at, cancelled_at, created_at"
 
 
@@ -69,7 +70,7 @@ def check(new: NewLink) -> NewLink:
     orders.check(new)
     if not new.description.isprintable():
         raise BadRequest("The description must be printable characters.", field="description")
-    if new.expires_at and new.expires_at.timestamp() * 1000 <= now_ms():
+    if new.expires_at and not now_ms() < _in_ms(new.expires_at) <= TIME_MAX_MS:
         raise BadRequest("expires_at must be in the future.", field="expires_at")
     return new
 
@@ -86,7 +87,7 @@ def create(tx, owner: Owner, new: NewLink, default_capture: str, base_url: str) 
         code=random_letters(CODE_LENGTH),
         order_id=order_id,
         description=new.description.strip(),
-        expires_at=int(new.expires_at.timestamp() * 1000) if new.expires_at else None,
+        expires_at=_in_ms(new.expires_at) if new.expires_at else None,
         created_at=now_ms(),
     ).execute()
     return objects.encode(show(tx, owner, link_id, base_url))
@@ -157,3 +158,7 @@ def _shown(tx, base_url: str, row: LinkRow) -> Link:
         expires_at=rfc3339(row.expires_at),
         created_at=rfc3339(row.created_at),
     )
+
+
+def _in_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

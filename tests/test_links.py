@@ -90,6 +90,7 @@ def test_links_are_their_merchants_own(alice, bob):
     [
         {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "2090-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
         {"expires_at": "soon"},
         {"description": "x" * 256},
         {"description": "two\nlines"},
