@@ -81,6 +81,17 @@ def test_a_payment_ends_in_on_success_with_a_signature_and_the_modal_goes(page, 
     assert said == []
 
 
+def test_a_page_that_is_loaded_anew_tells_of_its_success_no_second_time(page, open_modal):
+    frame = open_modal()
+    pay_by_vpa(frame)
+    part(frame, "success-message").click()  # whoever looks at the receipt keeps it
+    frame.get_by_role("link", name="हिन्दी").click()
+    expect(frame.locator("html")).to_have_attribute("lang", "hi")
+    page.frames[1].evaluate("shop.tell('close_modal')")
+    wait_for_call(page, "close")
+    assert [name for name, _ in page.evaluate("calls")] == ["success", "close"]
+
+
 def by_bank(page, frame):
     part(frame, "method-netbanking").click()
     frame.get_by_text("HDFC Bank").click()
@@ -254,6 +265,17 @@ def test_a_shop_that_is_not_allowed_to_embed_sends_the_customer_to_the_page_itse
         assert any("allowed origins" in line for line in said)
     finally:
         stranger.close()
+
+
+def test_a_policy_of_the_shop_that_forbids_the_frame_leads_to_the_page_itself_and_back(page, gateway, order, said):
+    shop = Shop(gateway.url, policy="default-src 'none'; script-src 'self' {gateway}; frame-src 'none'")
+    try:
+        page.goto(shop.origin)
+        page.evaluate("options => sell(options).open()", {"key": gateway.alice.key, "orderId": order})
+        page.wait_for_url(f"{gateway.url}/checkout?**")
+        assert any("frame-src" in line and "Content-Security-Policy" in line for line in said)
+    finally:
+        shop.close()
 
 
 def test_after_a_detour_over_the_page_itself_the_proof_comes_back_with_the_customer(page, gateway, shop, order):
