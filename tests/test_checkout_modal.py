@@ -278,6 +278,16 @@ def test_a_policy_of_the_shop_that_forbids_the_frame_leads_to_the_page_itself_an
         shop.close()
 
 
+def test_the_page_itself_leads_back_to_the_shop_before_anything_is_paid(page, gateway, shop, order):
+    page.goto(gateway.checkout(order, return_url=f"{shop.origin}/cart"))
+    page.get_by_role("link", name="Back to the shop").click()
+    page.wait_for_url(f"{shop.origin}/cart")
+    page.go_back()
+    pay_by_card(page, NO_MONEY)
+    expect(part(page, "error-state")).to_be_visible()
+    expect(page.get_by_role("link", name="Back to the shop")).to_be_visible()
+
+
 def test_after_a_detour_over_the_page_itself_the_proof_comes_back_with_the_customer(page, gateway, shop, order):
     page.goto(gateway.checkout(order, return_url=f"{shop.origin}/thanks"))
     pay_by_vpa(page)

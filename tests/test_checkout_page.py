@@ -213,6 +213,29 @@ def test_a_payment_is_followed_where_its_stream_says_nothing(checkout, refused):
 # Never two charges, never a dead end
 
 
+def test_whoever_comes_to_a_paid_order_is_told_and_gets_the_receipt(checkout, gateway, order):
+    pay_by_vpa(checkout)
+    expect(part(checkout, "success-state")).to_contain_text("Thank you.")
+    expect(part(checkout, "order-summary")).to_contain_text("Amount paid")
+    checkout.reload()
+    expect(part(checkout, "success-state")).to_contain_text("This order is already paid")
+    expect(part(checkout, "payment-id")).to_have_text(gateway.payments(order)[0]["id"])
+    expect(part(checkout, "order-summary")).to_contain_text("Amount paid")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_receipt_prints_on_one_sheet_and_says_if_it_was_a_test(page, gateway, order, theme):
+    page.goto(gateway.checkout(order, theme=theme))
+    pay_by_vpa(page)
+    expect(part(page, "success-state")).to_be_visible()
+    page.emulate_media(media="print")
+    assert page.locator("body").evaluate("body => getComputedStyle(body).colorScheme") == "light"
+    expect(page.get_by_text("This is a test: no money moves.")).to_be_visible()
+    for what in (page.locator("#print"), page.locator(".foot")):
+        expect(what).to_be_hidden()
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+
+
 def test_a_double_click_pays_once(checkout, gateway, order):
     fill_card(checkout)
     checkout.evaluate("() => { const pay = document.getElementById('pay-button'); pay.click(); pay.click(); }")
