@@ -202,10 +202,9 @@ def test_the_api_says_when_an_order_may_be_tried_again(gateway, order):
     assert json.loads(body)["error"]["code"] == "RATE_LIMIT_ERROR"
 
 
-@pytest.mark.parametrize("refused", [True, False], ids=["refused", "held back"])
-def test_a_payment_is_followed_where_its_stream_says_nothing(checkout, refused):
+def test_a_payment_is_followed_where_its_stream_says_nothing(checkout):
     """A proxy may hold back a stream for ever without an error."""
-    checkout.route("**/live?*", lambda route: route.fulfill(status=503) if refused else None)
+    checkout.route("**/live?*", lambda route: None)
     pay_by_vpa(checkout)
     expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
 
