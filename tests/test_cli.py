@@ -318,6 +318,19 @@ def test_it_stops_when_told_with_work_under_way_and_goes_on_after_the_next_start
         assert server.run("check").returncode == 0
 
 
+def test_it_stops_when_told_as_soon_as_it_says_that_it_listens(tmp_path):
+    command = [sys.executable, "-m", "gateway", "serve", "--demo", "--data", str(tmp_path), "--port", "0"]
+    for _ in range(4):
+        server = subprocess.Popen(command, cwd=HERE, stderr=subprocess.PIPE, text=True)
+        try:
+            assert "listening on" in server.stderr.readline()
+            server.terminate()
+            server.communicate(timeout=TIMEOUT_S)
+        finally:
+            server.kill()
+        assert server.returncode == 0
+
+
 def test_a_reader_who_has_seen_enough_gets_no_traceback():
     pipe = f"{sys.executable} -m gateway openapi | head -c 10"
     done = subprocess.run(["/bin/sh", "-c", pipe], cwd=HERE, capture_output=True, text=True, timeout=TIMEOUT_S)

@@ -15,6 +15,7 @@ from gateway.server import CannotStart, Gateway
 from gateway.web.app import create_app
 from gateway.web.protocol import StrictProtocol
 
+AT_EASE_S = 0.05  # Sanic starts its loop anew after this; a signal to stop that comes in between would be lost.
 BACKLOG = 1_024
 M_ARENA_MAX, ARENAS = -8, 2
 SWITCH_INTERVAL_S = 0.001  # the writer and the event loop hand over to each other thousands of times a second
@@ -35,7 +36,7 @@ def run(gateway: Gateway) -> None:
     async def announce(_app):
         gc.collect()
         gc.freeze()  # What was made at the start stays; looking through it again took 30 ms, now and then.
-        _say_hello(gateway, settings.host, port)
+        _app.loop.call_later(AT_EASE_S, _say_hello, gateway, settings.host, port)
 
     app.run(sock=sock, single_process=True, protocol=StrictProtocol, motd=False, access_log=False, backlog=BACKLOG)
 
