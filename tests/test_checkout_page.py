@@ -427,6 +427,8 @@ def test_right_to_left_only_mirrors_the_page(checkout):
     assert checkout.evaluate("document.documentElement.scrollWidth") <= 390
     summary, stage = (checkout.locator(name).bounding_box() for name in (".merchant-logo", ".badge"))
     assert summary["x"] > stage["x"]
+    number, mark = (checkout.locator(name).bounding_box() for name in ("#number", "#mark"))
+    assert mark["x"] > number["x"] + number["width"] / 2, "Digits run from left to right everywhere."
 
 
 def test_the_page_is_small(page, gateway, order):
