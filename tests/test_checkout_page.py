@@ -411,13 +411,15 @@ def test_hindi(page, gateway, order):
 
 
 @pytest.mark.parametrize("language", ["en", "hi"])
-def test_nothing_sticks_out_sideways(page, gateway, order, language):
-    page.goto(gateway.checkout(order, locale=language))
+def test_nothing_sticks_out_sideways(page, gateway, language):
+    page.goto(gateway.checkout(gateway.order(amount=12_345_600), locale=language))
     for width in (360, 390, 768, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         for method in ("upi", "card", "netbanking", "wallet"):
             part(page, f"method-{method}").click()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (width, method)
+        lines = "amount => Math.round(amount.offsetHeight / parseFloat(getComputedStyle(amount).lineHeight))"
+        assert part(page, "order-amount").evaluate(lines) == 1, width
 
 
 def test_right_to_left_only_mirrors_the_page(checkout):

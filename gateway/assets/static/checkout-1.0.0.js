@@ -37,7 +37,7 @@ ${M} .pg-edge{position:absolute;width:1px;height:1px;overflow:hidden}
 @keyframes pg-fade{from{opacity:0}}
 @keyframes pg-rise{from{transform:translateY(12px)}}
 @keyframes pg-turn{to{transform:rotate(1turn)}}
-@media (max-width:520px){${M} .modal-overlay{padding:0}${M} .modal-content{max-width:none;max-height:none;border-radius:0}}
+@media (max-width:520px),(max-height:500px){${M} .modal-overlay{padding:0}${M} .modal-content{max-width:none;max-height:none;border-radius:0}}
 @media (prefers-reduced-motion:reduce){${M} *{animation-duration:1ms!important}}`;
 
   let open = null; // the instance whose modal is on the page
