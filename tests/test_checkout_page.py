@@ -209,6 +209,18 @@ def test_a_payment_is_followed_where_its_stream_says_nothing(checkout):
     expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
 
 
+def test_a_page_that_nobody_looks_at_keeps_no_connection_and_still_hears(checkout, gateway):
+    part(checkout, "pay-button").click()
+    expect(part(checkout, "qr-state")).to_be_visible()
+    look_away = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
+    with checkout.expect_event("requestfailed", lambda request: "/live?" in request.url):
+        checkout.evaluate(f"{look_away}; document.dispatchEvent(new Event('visibilitychange'))")
+    phone = checkout.context.new_page()
+    phone.goto(gateway.url + checkout.locator("#qr-link").get_attribute("href"))
+    part(phone, "upi-approve").click()
+    expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
+
+
 # Never two charges, never a dead end
 
 
@@ -305,6 +317,15 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(checkout, g
     expect(part(checkout, "success-state")).to_be_visible()
     assert len(keys) == 2 and len(set(keys)) == 1
     assert len(gateway.payments(order)) == 1
+
+
+def test_a_connection_that_died_without_a_word_is_given_up_and_tried_anew(checkout, gateway, order):
+    checkout.evaluate("const wait = AbortSignal.timeout; AbortSignal.timeout = (ms) => wait.call(AbortSignal, ms / 10)")
+    dead = []
+    checkout.route("**/payments/public", lambda route: route.continue_() if dead else dead.append(route))
+    pay_by_vpa(checkout)
+    expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
+    assert (len(dead), len(gateway.payments(order))) == (1, 1)
 
 
 def test_without_a_stream_the_page_asks_from_time_to_time(checkout):

@@ -6,6 +6,7 @@
   const STATES = ["pay", "processing", "challenge", "qr", "success", "failure", "closed"];
   const LEAVABLE = ["pay", "failure", "closed"];
   const RETRY_MS = 2_000;
+  const ANSWER_MS = 15_000;
   const SLOW_MS = 20_000;
   const LEAVE_MS = 4_000;
 
@@ -58,7 +59,7 @@
     const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
     try {
       if (!await form.becomeKnown()) return null;
-      const answer = await fetch(page.payUrl, { method: "POST", headers, body });
+      const answer = await fetch(page.payUrl, { method: "POST", headers, body, signal: AbortSignal.timeout(ANSWER_MS) });
       return answer.status >= 500 ? null : answer;
     } catch {
       return null;

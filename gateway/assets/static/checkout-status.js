@@ -7,6 +7,7 @@ function watchPayment(url, query, onChange) {
   const PATIENCE_MS = 20_000;
   /* A stream may be open and yet held back by a proxy, or dead since the phone changed its network. */
   const SILENCE_MS = 3_000;
+  const ANSWER_MS = 8_000;
   const began = Date.now();
   let source = null;
   let timer = null;
@@ -18,24 +19,27 @@ function watchPayment(url, query, onChange) {
   }
 
   function listen() {
+    if (source || stopped) return;
     source = new EventSource(`${url}/live${query}`);
     source.onmessage = (event) => {
       askIn(SILENCE_MS);
       seen(JSON.parse(event.data));
     };
-    source.onerror = () => {
-      source.close();
-      source = null;
-      ask();
-    };
+    source.onerror = hangUp;
     askIn(SILENCE_MS);
+  }
+
+  function hangUp() {
+    source?.close();
+    source = null;
+    ask();
   }
 
   async function ask() {
     if (stopped || asking) return;
     asking = true;
     try {
-      const answer = await fetch(url + query, { cache: "no-store" });
+      const answer = await fetch(url + query, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
       if (answer.ok) seen(await answer.json());
     } catch {
       /* Offline: the next question may get through. */
@@ -49,9 +53,10 @@ function watchPayment(url, query, onChange) {
     if (!stopped) timer = setTimeout(ask, waitMs);
   }
 
-  /* Whoever comes back from the UPI app does not wait. */
-  function comeBack() {
-    if (!document.hidden) ask();
+  /* A browser has six connections to a server, so a page that nobody looks at keeps none, and only asks. */
+  function attend() {
+    if (document.hidden) hangUp();
+    else listen();
   }
 
   function stop() {
@@ -59,12 +64,11 @@ function watchPayment(url, query, onChange) {
     clearTimeout(timer);
     source?.close();
     window.removeEventListener("online", ask);
-    document.removeEventListener("visibilitychange", comeBack);
+    document.removeEventListener("visibilitychange", attend);
   }
 
   window.addEventListener("online", ask);
-  document.addEventListener("visibilitychange", comeBack);
-  if ("EventSource" in window) listen();
-  else ask();
+  document.addEventListener("visibilitychange", attend);
+  attend();
   return stop;
 }
