@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.counter import CHALLENGED, NO_MONEY, Gateway, fetch, fill_card, part, pay_by_card, pay_by_vpa
 
-QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_CARD_SUCCESS_RATE": 1}
+QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0}
 
 
 @pytest.fixture(scope="module")
