@@ -1,6 +1,7 @@
 """What every page of the checkout is sent with, and which scripts run on it."""
 
 import re
+import urllib.request
 
 import pytest
 from playwright.sync_api import expect
@@ -119,6 +120,12 @@ def test_the_sdk_may_be_pinned_by_its_hash_from_any_origin(gateway):
         assert (status, text.encode()) == (200, pages.static().files[SDK].body)
         assert headers["access-control-allow-origin"] == "*"
         assert headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/checkout.js", "/checkout?order_id={order}", "/success?payment_id={payment}"])
+def test_whoever_only_looks_whether_it_is_there_is_told(address, path):
+    with urllib.request.urlopen(urllib.request.Request(address(path), method="HEAD")) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
 
 
 def test_the_sdk_is_small():
