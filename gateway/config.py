@@ -12,6 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway import reach
+
 ENVIRONMENT_PREFIX = "GATEWAY_"
 ALIASES = {"DATABASE_URL": "database.url", "REDIS_URL": "queue.url"}
 
@@ -146,14 +148,13 @@ class Config(Section):
 
     @property
     def public_url(self) -> str:
-        return (self.server.public_url or f"http://{self.server.host}:{self.server.port}").rstrip("/")
+        return self.server.public_url.rstrip("/") or reach.url(self.server.host, self.server.port)
 
     @property
     def private_networks(self) -> tuple:
         """The networks of `webhooks.allow_private`; the demo may call receivers on its own machine."""
-        named = [ipaddress.ip_network(network) for network in self.webhooks.allow_private]
-        loopback = [ipaddress.ip_network(network) for network in ("127.0.0.0/8", "::1/128")]
-        return tuple(named + loopback if self.demo else named)
+        loopback = ("127.0.0.0/8", "::1/128") if self.demo else ()
+        return tuple(map(ipaddress.ip_network, (*self.webhooks.allow_private, *loopback)))
 
 
 SECTIONS = {
@@ -222,10 +223,9 @@ def _from_file(path: Path | None) -> tuple[dict, list[str]]:
 def _from_environment(environment, mistakes: list[str]) -> dict:
     given = {key: (environment[name], name) for name, key in ALIASES.items() if environment.get(name)}
     for name, value in environment.items():
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            continue
-        section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("_")
-        given[f"{section}.{key}"] = (value, name)
+        if name.startswith(ENVIRONMENT_PREFIX):
+            section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("_")
+            given[f"{section}.{key}"] = (value, name)
     return given
 
 

@@ -16,6 +16,8 @@ from gateway.objects import Owner
 
 CODE_LENGTH = 10  # 59 bits: nobody finds a link by trial
 DESCRIPTION_LENGTH_MAX = 255
+TIME_MAX_MS = 253_402_300_799_999  # the end of the year 9999, which is as far as times can be written
+STATUSES = ("created", "paid", "expired", "cancelled")
 COLUMNS = "seq, id, merchant_id, mode, code, order_id, description, expires_at, cancelled_at, created_at"
 
 
@@ -69,7 +71,7 @@ def check(new: NewLink) -> NewLink:
     orders.check(new)
     if not new.description.isprintable():
         raise BadRequest("The description must be printable characters.", field="description")
-    if new.expires_at and new.expires_at.timestamp() * 1000 <= now_ms():
+    if new.expires_at and not now_ms() < _in_ms(new.expires_at) <= TIME_MAX_MS:
         raise BadRequest("expires_at must be in the future.", field="expires_at")
     return new
 
@@ -86,7 +88,7 @@ def create(tx, owner: Owner, new: NewLink, default_capture: str, base_url: str) 
         code=random_letters(CODE_LENGTH),
         order_id=order_id,
         description=new.description.strip(),
-        expires_at=int(new.expires_at.timestamp() * 1000) if new.expires_at else None,
+        expires_at=_in_ms(new.expires_at) if new.expires_at else None,
         created_at=now_ms(),
     ).execute()
     return objects.encode(show(tx, owner, link_id, base_url))
@@ -97,8 +99,24 @@ def show(tx, owner: Owner, link_id: str, base_url: str) -> Link:
     return _shown(tx, base_url, _find(tx, "id = ? AND merchant_id = ? AND mode = ?", (link_id, *owner)))
 
 
-def list_links(tx, owner: Owner, page: lists.Page, base_url: str) -> dict:
-    return lists.select(tx, "payment_links", COLUMNS, owner, page, {}, LinkRow, partial(_shown, tx, base_url))
+def list_links(
+    tx, owner: Owner, page: lists.Page, base_url: str,
+    status: str | None = None, order_id: str | None = None, since: int | None = None, until: int | None = None,
+) -> dict:  # fmt: skip
+    filters = {
+        _status_is(): status, "order_id = ?": order_id, "created_at >= ?": since, "created_at <= ?": until
+    }  # fmt: skip
+    return lists.select(tx, "payment_links", COLUMNS, owner, page, filters, LinkRow, partial(_shown, tx, base_url))
+
+
+def _status_is() -> str:
+    """What `_shown` says of a link's status, as a condition."""
+    return f"""
+        CASE WHEN (SELECT status FROM orders WHERE orders.id = payment_links.order_id) = 'paid' THEN 'paid'
+             WHEN cancelled_at IS NOT NULL THEN 'cancelled'
+             WHEN expires_at <= {now_ms()} THEN 'expired'
+             ELSE 'created' END = ?
+    """
 
 
 def cancel(tx, owner: Owner, link_id: str, base_url: str) -> bytes:
@@ -157,3 +175,7 @@ def _shown(tx, base_url: str, row: LinkRow) -> Link:
         expires_at=rfc3339(row.expires_at),
         created_at=rfc3339(row.created_at),
     )
+
+
+def _in_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

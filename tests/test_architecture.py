@@ -13,7 +13,7 @@ BANNED_WORDS = {"util", "utils", "helper", "helpers", "manager", "service", "ser
 LAYERS = {
     "words": """
         lean sqlite_library errors clock ids money crypto cards vpa addresses signatures strict_json limits processors
-        objects webhook_objects
+        objects webhook_objects reach
     """,
     "store": "config db db.*",
     "tables": "models models.* migrations migrations.* statements",

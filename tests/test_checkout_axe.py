@@ -78,6 +78,19 @@ def wait(page):
     expect(part(page, "processing-state")).to_be_visible()
 
 
+def come_again(page):
+    succeed(page)
+    page.reload()
+    expect(part(page, "success-state")).to_contain_text("This order is already paid")
+
+
+def come_too_late(page, gateway):
+    link = gateway.ask(gateway.alice, "/payment_links", {"amount": 99_900, "description": "First flush"})
+    gateway.ask(gateway.alice, f"/payment_links/{link['id']}/cancel", {})
+    page.goto(link["short_url"])
+    expect(part(page, "closed-state")).to_be_visible()
+
+
 def lose_the_way(page):
     page.goto(page.url.partition("/checkout")[0] + "/checkout?order_id=order_0000000000000000")
 
@@ -91,6 +104,7 @@ SCENES = {
     "processing": wait,
     "success": succeed,
     "failure": fail,
+    "paid already": come_again,
     "3-D Secure": be_asked,
     "bank": see_the_bank,
     "QR code": show_qr,
@@ -105,6 +119,13 @@ def test_axe_finds_nothing(page, gateway, scene, scheme):
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(gateway.checkout(gateway.order(receipt="INV-7")))
     SCENES[scene](page)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_link_that_was_cancelled(page, gateway, scheme):
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    come_too_late(page, gateway)
     assert violations(page) == []
 
 

@@ -1,6 +1,8 @@
 """What others might try on the checkout: forged messages, foreign frames, borrowed keys, changed amounts."""
 
+import html
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -16,6 +18,7 @@ EMBED = """url => new Promise((resolve) => {
     frame.src = url;
     document.body.append(frame);
 })"""
+PAGE = re.compile('data-page="([^"]*)"')
 JSON = {"Content-Type": "application/json"}
 FORGED = {"paymentId": "pay_0000000000000000", "orderId": "order_0000000000000000", "signature": "0" * 64}
 
@@ -148,9 +151,10 @@ def test_the_demo_may_be_embedded_anywhere(tmp_path):
     gateway = Gateway(tmp_path, demo=True)
     try:
         order = gateway.order(Merchant(merchants.DEMO_MERCHANT_ID, merchants.DEMO_KEY_ID, merchants.DEMO_SECRET))
-        _, _, headers = fetch(gateway.checkout(order))
+        _, text, headers = fetch(gateway.checkout(order, return_url="http://shop.example:99999/"))
     finally:
         gateway.close()
+    assert json.loads(html.unescape(PAGE.findall(text)[0]))["returnUrl"] == "", "That is no address of a shop."
     assert "frame-ancestors *" in headers["content-security-policy"]
 
 

@@ -1,6 +1,7 @@
 """What every page of the checkout is sent with, and which scripts run on it."""
 
 import re
+import urllib.request
 
 import pytest
 from playwright.sync_api import expect
@@ -8,7 +9,7 @@ from playwright.sync_api import expect
 from gateway import signatures
 from gateway.web import pages
 from gateway.web.checkout import SDK
-from tests.counter import Gateway, fetch, part, pay_by_card
+from tests.counter import CHALLENGED, NO_MONEY, Gateway, fetch, fill_card, part, pay_by_card
 from tests.services import ROOT, run_node
 
 HTML = {"Accept": "text/html"}
@@ -57,6 +58,43 @@ def test_no_page_violates_its_own_policy(page, address, path):
     assert violations == []
 
 
+def pay_at_the_bank(page):
+    pay_by_card(page, CHALLENGED)
+    bank = page.frame_locator('[data-test-id="challenge-frame"]')
+    part(bank, "otp-input").fill("123456")
+    part(bank, "otp-submit").click()
+
+
+def pay_in_the_app(page):
+    part(page, "pay-button").click()
+    with page.context.expect_page() as app:
+        page.get_by_role("link", name="Open the simulated UPI app").click()
+    part(app.value, "upi-approve").click()
+
+
+def fail_and_pay_otherwise(page):
+    pay_by_card(page, NO_MONEY)
+    part(page, "retry-button").click()
+    fill_card(page)
+    part(page, "save-card-checkbox").check()
+    part(page, "pay-button").click()
+
+
+@pytest.mark.parametrize("way", [pay_at_the_bank, pay_in_the_app, fail_and_pay_otherwise])
+def test_no_step_of_a_payment_violates_the_policy_or_asks_anybody_else(page, gateway, way):
+    """Every document reports what its policy would stop, as a page with `report-only` does."""
+    violations, asked = [], set()
+    page.context.expose_function("violated", lambda uri: violations.append(uri))
+    page.context.add_init_script(
+        "addEventListener('securitypolicyviolation', ({ blockedURI }) => window.violated(blockedURI))"
+    )
+    page.context.on("request", lambda request: asked.add(request.url[: len(gateway.url)]))
+    page.goto(gateway.checkout(gateway.order(), color="0b6e5f", theme="dark"))
+    way(page)
+    expect(part(page, "success-state")).to_be_visible()
+    assert (violations, asked) == ([], {gateway.url})
+
+
 def test_card_fields_leave_the_page_in_one_request_alone(page, gateway):
     sent = []
     page.on("request", lambda request: sent.append((request.url, request.post_data or "")))
@@ -82,6 +120,12 @@ def test_the_sdk_may_be_pinned_by_its_hash_from_any_origin(gateway):
         assert (status, text.encode()) == (200, pages.static().files[SDK].body)
         assert headers["access-control-allow-origin"] == "*"
         assert headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/checkout.js", "/checkout?order_id={order}", "/success?payment_id={payment}"])
+def test_whoever_only_looks_whether_it_is_there_is_told(address, path):
+    with urllib.request.urlopen(urllib.request.Request(address(path), method="HEAD")) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
 
 
 def test_the_sdk_is_small():

@@ -81,6 +81,13 @@ def test_a_payment_ends_in_on_success_with_a_signature_and_the_modal_goes(page, 
     assert said == []
 
 
+def test_a_page_that_is_loaded_anew_tells_of_its_success_no_second_time(page, open_modal):
+    expect(part(open_modal(), "pay-button")).to_be_visible()
+    page.frames[1].evaluate("for (const type of ['payment_success', 'payment_success', 'close_modal']) shop.tell(type)")
+    wait_for_call(page, "close")
+    assert [name for name, _ in page.evaluate("calls")] == ["success", "close"]
+
+
 def by_bank(page, frame):
     part(frame, "method-netbanking").click()
     frame.get_by_text("HDFC Bank").click()
@@ -254,6 +261,27 @@ def test_a_shop_that_is_not_allowed_to_embed_sends_the_customer_to_the_page_itse
         assert any("allowed origins" in line for line in said)
     finally:
         stranger.close()
+
+
+def test_a_policy_of_the_shop_that_forbids_the_frame_leads_to_the_page_itself_and_back(page, gateway, order, said):
+    shop = Shop(gateway.url, policy="default-src 'none'; script-src 'self' {gateway}; frame-src 'none'")
+    try:
+        page.goto(shop.origin)
+        page.evaluate("options => sell(options).open()", {"key": gateway.alice.key, "orderId": order})
+        page.wait_for_url(f"{gateway.url}/checkout?**")
+        assert any("frame-src" in line and "Content-Security-Policy" in line for line in said)
+    finally:
+        shop.close()
+
+
+def test_the_page_itself_leads_back_to_the_shop_before_anything_is_paid(page, gateway, shop, order):
+    page.goto(gateway.checkout(order, return_url=f"{shop.origin}/cart"))
+    page.get_by_role("link", name="Back to the shop").click()
+    page.wait_for_url(f"{shop.origin}/cart")
+    page.go_back()
+    pay_by_card(page, NO_MONEY)
+    expect(part(page, "error-state")).to_be_visible()
+    expect(page.get_by_role("link", name="Back to the shop")).to_be_visible()
 
 
 def test_after_a_detour_over_the_page_itself_the_proof_comes_back_with_the_customer(page, gateway, shop, order):

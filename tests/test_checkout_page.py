@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.counter import CHALLENGED, NO_MONEY, Gateway, fetch, fill_card, part, pay_by_card, pay_by_vpa
 
-QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_CARD_SUCCESS_RATE": 1}
+QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0}
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,49 @@ def test_the_api_says_when_an_order_may_be_tried_again(gateway, order):
     assert json.loads(body)["error"]["code"] == "RATE_LIMIT_ERROR"
 
 
+def test_a_payment_is_followed_where_its_stream_says_nothing(checkout):
+    """A proxy may hold back a stream for ever without an error."""
+    checkout.route("**/live?*", lambda route: None)
+    pay_by_vpa(checkout)
+    expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
+
+
+def test_a_page_that_nobody_looks_at_keeps_no_connection_and_still_hears(checkout, gateway):
+    part(checkout, "pay-button").click()
+    expect(part(checkout, "qr-state")).to_be_visible()
+    look_away = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
+    with checkout.expect_event("requestfailed", lambda request: "/live?" in request.url):
+        checkout.evaluate(f"{look_away}; document.dispatchEvent(new Event('visibilitychange'))")
+    phone = checkout.context.new_page()
+    phone.goto(gateway.url + checkout.locator("#qr-link").get_attribute("href"))
+    part(phone, "upi-approve").click()
+    expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
+
+
 # Never two charges, never a dead end
+
+
+def test_whoever_comes_to_a_paid_order_is_told_and_gets_the_receipt(checkout, gateway, order):
+    pay_by_vpa(checkout)
+    expect(part(checkout, "success-state")).to_contain_text("Thank you.")
+    expect(part(checkout, "order-summary")).to_contain_text("Amount paid")
+    checkout.reload()
+    expect(part(checkout, "success-state")).to_contain_text("This order is already paid")
+    expect(part(checkout, "payment-id")).to_have_text(gateway.payments(order)[0]["id"])
+    expect(part(checkout, "order-summary")).to_contain_text("Amount paid")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_receipt_prints_on_one_sheet_and_says_if_it_was_a_test(page, gateway, order, theme):
+    page.goto(gateway.checkout(order, theme=theme))
+    pay_by_vpa(page)
+    expect(part(page, "success-state")).to_be_visible()
+    page.emulate_media(media="print")
+    assert page.locator("body").evaluate("body => getComputedStyle(body).colorScheme") == "light"
+    expect(page.get_by_text("This is a test: no money moves.")).to_be_visible()
+    for what in (page.locator("#print"), page.locator(".foot")):
+        expect(what).to_be_hidden()
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
 
 
 def test_a_double_click_pays_once(checkout, gateway, order):
@@ -275,6 +317,15 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(checkout, g
     expect(part(checkout, "success-state")).to_be_visible()
     assert len(keys) == 2 and len(set(keys)) == 1
     assert len(gateway.payments(order)) == 1
+
+
+def test_a_connection_that_died_without_a_word_is_given_up_and_tried_anew(checkout, gateway, order):
+    checkout.evaluate("const wait = AbortSignal.timeout; AbortSignal.timeout = (ms) => wait.call(AbortSignal, ms / 10)")
+    dead = []
+    checkout.route("**/payments/public", lambda route: route.continue_() if dead else dead.append(route))
+    pay_by_vpa(checkout)
+    expect(part(checkout, "success-state")).to_be_visible(timeout=20_000)
+    assert (len(dead), len(gateway.payments(order))) == (1, 1)
 
 
 def test_without_a_stream_the_page_asks_from_time_to_time(checkout):
@@ -381,13 +432,15 @@ def test_hindi(page, gateway, order):
 
 
 @pytest.mark.parametrize("language", ["en", "hi"])
-def test_nothing_sticks_out_sideways(page, gateway, order, language):
-    page.goto(gateway.checkout(order, locale=language))
+def test_nothing_sticks_out_sideways(page, gateway, language):
+    page.goto(gateway.checkout(gateway.order(amount=12_345_600), locale=language))
     for width in (360, 390, 768, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         for method in ("upi", "card", "netbanking", "wallet"):
             part(page, f"method-{method}").click()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (width, method)
+        lines = "amount => Math.round(amount.offsetHeight / parseFloat(getComputedStyle(amount).lineHeight))"
+        assert part(page, "order-amount").evaluate(lines) == 1, width
 
 
 def test_right_to_left_only_mirrors_the_page(checkout):
@@ -397,6 +450,8 @@ def test_right_to_left_only_mirrors_the_page(checkout):
     assert checkout.evaluate("document.documentElement.scrollWidth") <= 390
     summary, stage = (checkout.locator(name).bounding_box() for name in (".merchant-logo", ".badge"))
     assert summary["x"] > stage["x"]
+    number, mark = (checkout.locator(name).bounding_box() for name in ("#number", "#mark"))
+    assert mark["x"] > number["x"] + number["width"] / 2, "Digits run from left to right everywhere."
 
 
 def test_the_page_is_small(page, gateway, order):

@@ -1,6 +1,7 @@
 """The demo shop: the whole loop, from the order over the checkout to the webhook, on an origin of its own."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from gateway.web.demo_shop import DemoShop
@@ -17,6 +18,7 @@ def gateway(tmp_path_factory):
 
 
 def test_a_newcomer_sees_every_step(page, gateway):
+    page.emulate_media(reduced_motion="reduce")
     page.goto(f"{gateway.url}/demo")
     assert not page.url.startswith(gateway.url)
     part(page, "buy-chai").click()
@@ -25,6 +27,9 @@ def test_a_newcomer_sees_every_step(page, gateway):
     expect(part(frame, "success-state")).to_be_visible()
     for step in STEPS:
         expect(page.get_by_role("heading", name=step, exact=True)).to_be_attached()
+    part(page, "close-modal-button").click()
+    expect(page.get_by_role("heading", name="onClose")).to_be_visible()
+    assert not Axe().run(page).response["violations"]
     page.goto(f"{gateway.url}/demo")
     expect(page.get_by_role("heading", name="Buy some tea")).to_be_visible()
 

@@ -1,6 +1,8 @@
 """Payment links: a short address that leads to an order, until it expires or is cancelled."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -85,11 +87,35 @@ def test_links_are_their_merchants_own(alice, bob):
     assert [shown.id for shown in alice._see(links.list_links, alice.owner, Page(), BASE)["data"]] == [link["id"]]
 
 
+def test_links_are_listed_by_what_has_become_of_them(scene, alice):
+    paid, cancelled, expired, created = (link_of(alice, expires_at=in_an_hour()) for _ in range(4))
+    pay(scene, paid)
+    scene.work()
+    for link in (paid, cancelled):
+        with contextlib.suppress(BadRequest):
+            alice._do(links.cancel, alice.owner, link["id"], BASE)
+    assert listed(alice, order_id=created["order_id"]) == listed(alice, status="created")[:1] == [created["id"]]
+    scene.later(3_601)
+    open_still = link_of(alice)
+    found = {status: listed(alice, status=status) for status in links.STATUSES}
+    assert found == {
+        "created": [open_still["id"]],
+        "paid": [paid["id"]],
+        "expired": [created["id"], expired["id"]],
+        "cancelled": [cancelled["id"]],
+    }
+
+
+def listed(shop, **filters):
+    return [link.id for link in shop._see(partial(links.list_links, **filters), shop.owner, Page(), BASE)["data"]]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "2090-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
         {"expires_at": "soon"},
         {"description": "x" * 256},
         {"description": "two\nlines"},

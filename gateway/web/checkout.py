@@ -132,7 +132,8 @@ def mount(app, gateway, streams: Live) -> None:
         (f"/<name:({SDK})>", own.sdk, "GET"),
     ):
         served = pages.told(handler, checkout_page.problem)
-        app.add_route(served, path, methods=[method], name=f"checkout_{handler.__name__}_{path}")
+        methods = ["GET", "HEAD"] if method == "GET" and handler != own.stream else [method]
+        app.add_route(served, path, methods=methods, name=f"checkout_{handler.__name__}_{path}")
 
 
 def _shown(tx, asked: Asked, sheet: Sheet, master) -> dict:

@@ -25,9 +25,10 @@ Translate = Callable[[str], str]
 def for_scripts(_: Translate, amount: str) -> dict:
     """The texts that checkout-page.js puts on the page."""
     return {
+        "paid": _("Amount paid"),
         "pay": _("Pay {amount}").format(amount=amount),
         "payByQr": _("Pay {amount} by QR code").format(amount=amount),
-        "payInApp": _("Pay {amount} in the UPI app").format(amount=amount),
+        "payInApp": _("Pay {amount} by UPI app").format(amount=amount),
         "numberMissing": _("Enter the card number."),
         "numberWrong": _("This card number is not right. Please check the digits."),
         "expiryMissing": _("Enter when the card expires."),

@@ -1,7 +1,7 @@
 """Payment links over HTTP: made by a merchant, sent to a customer, paid on the same checkout."""
 
 from gateway import links, payments
-from gateway.web import queries
+from gateway.web import door, queries
 from gateway.web.routes import Call, Route
 
 
@@ -11,7 +11,9 @@ def create(call: Call):
 
 
 def list_all(call: Call):
-    return links.list_links, call.owner, queries.page(call.query), call.gateway.config.public_url
+    get = call.query.get
+    wanted = get("status"), get("order_id"), get("from"), get("to")
+    return links.list_links, call.owner, queries.page(call.query), call.gateway.config.public_url, *wanted
 
 
 def show(call: Call):
@@ -22,10 +24,11 @@ def cancel(call: Call):
     return links.cancel, call.owner, call.id("link_id", "plink"), call.gateway.config.public_url
 
 
+FILTERS = queries.PAGE | queries.PERIOD | {"status": door.one_of(*links.STATUSES), "order_id": queries.ID}
 ROUTES = [
     Route("POST", "/payment_links", create, "Create a payment link", links.Link, links.NewLink, 201,
           tag="Payment links"),
-    Route("GET", "/payment_links", list_all, "List payment links", list[links.Link], query=queries.PAGE,
+    Route("GET", "/payment_links", list_all, "List payment links", list[links.Link], query=FILTERS,
           tag="Payment links"),
     Route("GET", "/payment_links/<link_id>", show, "Show a payment link", links.Link, tag="Payment links"),
     Route("POST", "/payment_links/<link_id>/cancel", cancel, "Close a payment link", links.Link, payments.Nothing,

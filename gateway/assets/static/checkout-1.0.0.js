@@ -19,11 +19,11 @@
 ${M},${M} *{box-sizing:border-box;margin:0;letter-spacing:normal;text-transform:none;float:none}
 ${M}{position:fixed;inset:0;z-index:2147483647;font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;color-scheme:light dark}
 ${M} .modal-overlay{position:absolute;inset:0;display:grid;place-items:center;padding:24px;background:rgb(11 14 20/62%);opacity:1;animation:pg-fade .18s ease-out}
-${M} .modal-content{position:relative;display:block;width:100%;max-width:460px;height:100%;max-height:720px;padding:0;border:0;border-radius:16px;overflow:hidden;background:light-dark(#fff,#161a22);color:light-dark(#141922,#e8ebf1);box-shadow:0 24px 64px rgb(0 0 0/35%);animation:pg-rise .18s ease-out}
+${M} .modal-content{position:relative;display:block;width:100%;max-width:460px;height:100%;max-height:760px;padding:0;border:0;border-radius:16px;overflow:hidden;background:light-dark(#fff,#161a22);color:light-dark(#141922,#e8ebf1);box-shadow:0 24px 64px rgb(0 0 0/35%);animation:pg-rise .18s ease-out}
 ${M} iframe{position:absolute;inset:0;display:block;width:100%;height:100%;border:0;opacity:0;transition:opacity .12s}
 ${M}[data-state=ready] iframe{opacity:1}
 ${M} button{appearance:none;cursor:pointer;font:inherit;min-width:0;width:auto;text-shadow:none;box-shadow:none}
-${M} [data-test-id=close-modal-button]{position:absolute;top:14px;inset-inline-end:14px;z-index:1;display:grid;place-items:center;width:36px;height:36px;padding:0;border:1px solid transparent;border-radius:50%;background:none;color:light-dark(#545e6e,#a4adbb);font-size:24px;line-height:1}
+${M} [data-test-id=close-modal-button]{position:absolute;top:14px;inset-inline-end:14px;z-index:1;display:grid;place-items:center;width:36px;height:36px;padding:0;border:1px solid light-dark(#e1e5eb,#2a313d);border-radius:50%;background:light-dark(#fff,#1d222c);color:light-dark(#545e6e,#a4adbb);font-size:24px;line-height:1}
 ${M} [data-test-id=close-modal-button]:hover{background:light-dark(#e1e5eb,#2a313d);color:inherit}
 ${M} button:focus-visible{outline:2px solid light-dark(#2b49c9,#9db1ff);outline-offset:2px}
 ${M} .pg-wait{position:absolute;inset:0;display:grid;align-content:center;justify-items:center;gap:16px;padding:32px;text-align:center}
@@ -37,7 +37,7 @@ ${M} .pg-edge{position:absolute;width:1px;height:1px;overflow:hidden}
 @keyframes pg-fade{from{opacity:0}}
 @keyframes pg-rise{from{transform:translateY(12px)}}
 @keyframes pg-turn{to{transform:rotate(1turn)}}
-@media (max-width:520px){${M} .modal-overlay{padding:0}${M} .modal-content{max-width:none;max-height:none;border-radius:0}}
+@media (max-width:520px),(max-height:500px){${M} .modal-overlay{padding:0}${M} .modal-content{max-width:none;max-height:none;border-radius:0}}
 @media (prefers-reduced-motion:reduce){${M} *{animation-duration:1ms!important}}`;
 
   let open = null; // the instance whose modal is on the page
@@ -71,6 +71,7 @@ ${M} .pg-edge{position:absolute;width:1px;height:1px;overflow:hidden}
     if (!/^key_(test|live)_\w+$/.test(key || "")) wrong.push("`key` must be your API key, such as key_test_… (never the secret).");
     if (/^secret_/.test(key || "")) wrong.push("This is an API secret. It must never be in a web page: revoke it now.");
     if (!/^order_\w+$/.test(orderId || "")) wrong.push("`orderId` must be the id of an order that your server made, such as order_….");
+    if (!document.body) wrong.push("`open()` was called before the page had a body. Call it later, such as on a click.");
     wrong.forEach(explain);
     return !wrong.length;
   }
@@ -88,6 +89,7 @@ ${M} .pg-edge{position:absolute;width:1px;height:1px;overflow:hidden}
       open?.close();
       open = this;
       dress();
+      this.paid = false;
       this.nonce = randomHex();
       this.before = document.activeElement;
       this.build();
@@ -203,7 +205,7 @@ ${M} .pg-edge{position:absolute;width:1px;height:1px;overflow:hidden}
       script.addEventListener("load", () => {
         script.remove();
         if (open !== this || this.answered) return;
-        explain(`the payment page may not be shown in a frame on ${location.origin}. Add this origin to the allowed origins in the dashboard's settings. Going to the payment page instead.`);
+        explain(`the payment page may not be shown in a frame on ${location.origin}. Add this origin to the allowed origins in the dashboard's settings, and ${home} to frame-src where your pages have a Content-Security-Policy. Going to the payment page instead.`);
         location.assign(this.address(false));
       });
       document.head.append(script);
@@ -220,9 +222,16 @@ ${M} .pg-edge{position:absolute;width:1px;height:1px;overflow:hidden}
     hear({ origin, source, data }) {
       const genuine = origin === home && source === this.frame.contentWindow && data?.nonce === this.nonce;
       if (!genuine || !MESSAGES.includes(data.type)) return;
-      if (data.type === "payment_success") this.call("onSuccess", data.data);
+      if (data.type === "payment_success") this.succeed(data.data);
       if (data.type === "payment_failed") this.call("onFailure", data.data);
       if (data.type === "close_modal") this.close();
+    }
+
+    /* A page that is loaded anew, as in another language, tells it anew; the shop needs it once. */
+    succeed(paid) {
+      if (this.paid) return;
+      this.paid = true;
+      this.call("onSuccess", paid);
     }
 
     call(name, ...told) {

@@ -4,7 +4,9 @@
 (() => {
   const page = JSON.parse(document.querySelector("main").dataset.page);
   const STATES = ["pay", "processing", "challenge", "qr", "success", "failure", "closed"];
+  const LEAVABLE = ["pay", "failure", "closed"];
   const RETRY_MS = 2_000;
+  const ANSWER_MS = 15_000;
   const SLOW_MS = 20_000;
   const LEAVE_MS = 4_000;
 
@@ -26,6 +28,7 @@
   function show(state) {
     if (!at(state).hidden) return;
     for (const name of STATES) at(name).hidden = name !== state;
+    if (at("back")) at("back").hidden = !LEAVABLE.includes(state);
     clearTimeout(slowTimer);
     at("processing-slow").hidden = true;
     if (state === "processing") slowTimer = setTimeout(() => { at("processing-slow").hidden = false; }, SLOW_MS);
@@ -56,7 +59,7 @@
     const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
     try {
       if (!await form.becomeKnown()) return null;
-      const answer = await fetch(page.payUrl, { method: "POST", headers, body });
+      const answer = await fetch(page.payUrl, { method: "POST", headers, body, signal: AbortSignal.timeout(ANSWER_MS) });
       return answer.status >= 500 ? null : answer;
     } catch {
       return null;
@@ -115,6 +118,7 @@
     at("receipt-date").textContent = localTime(payment.at);
     at("done").href = backToShop(payment);
     at("done").hidden = !(shop.framed || page.returnUrl);
+    if (!page.described) at("due-label").textContent = page.words.paid;
     show("success");
     report("payment_success", { paymentId: payment.id, orderId: payment.order_id, signature: payment.signature });
     if (shop.framed) leaveSoon();

@@ -19,7 +19,6 @@
       step.querySelector("code").textContent = JSON.stringify(shown, null, 1).replace(/\n\s*/g, " ");
     }
     steps.append(step);
-    steps.lastElementChild.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   async function post(path, body) {
@@ -39,8 +38,13 @@
       prefill: { name: "Asha Rao" },
       onSuccess: verify,
       onFailure: (failure) => tell("Browser", "onFailure", "The modal stays, so that the customer can try again", failure),
-      onClose: () => tell("Browser", "onClose", "The modal is gone"),
+      onClose: closed,
     }).open();
+  }
+
+  function closed() {
+    tell("Browser", "onClose", "The modal is gone");
+    if (steps.getBoundingClientRect().top > innerHeight) steps.scrollIntoView({ behavior: "smooth" });
   }
 
   async function verify(paid) {
