@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import psycopg
 from playwright.sync_api import Browser, sync_playwright
 
+from gateway.addresses import is_loopback
+
 ROOT = Path(__file__).parent.parent
 START_TIMEOUT_S = 60
 PACKING_TIMEOUT_S = 280
@@ -103,7 +105,7 @@ def packed_gateway() -> Path:
 def is_local(url: str) -> bool:
     """Whether a browser that loads this address stays on this machine."""
     host = urlsplit(url).hostname
-    return host in (None, "127.0.0.1", "localhost") or host.endswith(".localhost")
+    return host is None or is_loopback(host) or host.endswith(".localhost")
 
 
 def run_node(script: str, *arguments: str, stdin: str = "") -> str:

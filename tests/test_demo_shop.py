@@ -35,7 +35,7 @@ def test_a_newcomer_sees_every_step(page, gateway):
 
 
 def test_the_shop_believes_neither_a_forged_webhook_nor_a_forged_signature(gateway):
-    shop = DemoShop(gateway.url)
+    shop = DemoShop("127.0.0.1", gateway.port)
     shop.open()
     try:
         at = f"http://127.0.0.1:{shop.port}"
@@ -47,6 +47,17 @@ def test_the_shop_believes_neither_a_forged_webhook_nor_a_forged_signature(gatew
         assert fetch(f"{at}/order", {})[0] == 400
     finally:
         shop.close()
+
+
+@pytest.mark.parametrize(("host", "called"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")])
+def test_the_shop_opens_beside_the_gateway_on_any_loopback_address(page, tmp_path, host, called):
+    gateway = Gateway(tmp_path, demo=True, SERVER_HOST=host)
+    try:
+        page.goto(f"http://{called}:{gateway.port}/demo")
+        part(page, "buy-chai").click()
+        expect(part(page.frame_locator('[data-test-id="payment-iframe"]'), "checkout-container")).to_be_visible()
+    finally:
+        gateway.close()
 
 
 def test_outside_the_demo_there_is_no_shop(tmp_path):

@@ -38,6 +38,7 @@ def test_chromium_shows_a_page_and_runs_its_script(page: Page):
     [
         ("http://127.0.0.1:8000/checkout.js", True),
         ("http://shop.localhost:8000/", True),
+        ("http://[::1]:8000/demo", True),
         ("data:text/html,x", True),
         ("https://fonts.example.com/a.woff2", False),
         ("http://127.0.0.1.example.com/", False),

@@ -16,13 +16,13 @@ class DemoDoor:
         self._opening = asyncio.Lock()
 
     async def enter(self, request: Request) -> HTTPResponse:
-        host, _, port = request.headers["host"].rpartition(":")
+        name = request.headers["host"].rpartition(":")[0]
         async with self._opening:
             if self._shop is None:
-                shop = DemoShop(f"http://127.0.0.1:{port}")
+                shop = DemoShop(*request.transport.get_extra_info("sockname")[:2])
                 await _in_thread(shop.open)
                 self._shop = shop
-        return redirect(f"http://{host}:{self._shop.port}/", status=303)
+        return redirect(f"http://{name}:{self._shop.port}/", status=303)
 
     async def close(self, _app) -> None:
         if self._shop:

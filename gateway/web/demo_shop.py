@@ -9,13 +9,14 @@ import hmac
 import itertools
 import json
 import logging
+import socket
 import threading
 import urllib.error
 import urllib.request
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from gateway import merchants
+from gateway import merchants, reach
 from gateway.web import pages
 
 log = logging.getLogger("gateway.demo")
@@ -37,16 +38,23 @@ FILES = {
 }
 
 
-class DemoShop:
-    """The shop's server; `open` it once, `close` it when the gateway stops."""
+class SixServer(ThreadingHTTPServer):
+    """The same on IPv6."""
 
-    def __init__(self, gateway_url: str):
-        self.gateway_url = gateway_url
+    address_family = socket.AF_INET6
+
+
+class DemoShop:
+    """The shop's server, beside the gateway on the same address; `open` it once, `close` it when the gateway stops."""
+
+    def __init__(self, address: str, gateway_port: int):
+        self.gateway_port = gateway_port
+        self._address = address
         self._heard: deque[dict] = deque(maxlen=HEARD_MAX)
         self._numbers = itertools.count(1)
         self._secret = ""
         handler = type("ShopHandler", (ShopHandler,), {"shop": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = (SixServer if ":" in address else ThreadingHTTPServer)((address, 0), handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
 
@@ -56,7 +64,7 @@ class DemoShop:
         for earlier in self.ask("GET", "/webhook_endpoints?limit=100")["data"]:
             if earlier["description"] == DESCRIPTION:
                 self.ask("DELETE", f"/webhook_endpoints/{earlier['id']}")
-        endpoint = {"url": f"http://127.0.0.1:{self.port}/hook", "description": DESCRIPTION}
+        endpoint = {"url": f"{reach.url(self._address, self.port)}/hook", "description": DESCRIPTION}
         self._secret = self.ask("POST", "/webhook_endpoints", endpoint)["secret"]
 
     def close(self) -> None:
@@ -67,7 +75,7 @@ class DemoShop:
         """One request to the gateway's API with the shop's key and secret."""
         pair = f"{merchants.DEMO_KEY_ID}:{merchants.DEMO_SECRET}".encode()
         request = urllib.request.Request(
-            f"{self.gateway_url}/api/v1{path}",
+            f"{reach.url(self._address, self.gateway_port)}/api/v1{path}",
             method=method,
             data=json.dumps(body).encode() if body is not None else None,
             headers={
@@ -137,13 +145,15 @@ class ShopHandler(BaseHTTPRequestHandler):
     def _gateway_url(self) -> str:
         """The gateway under the name by which the customer called the shop, so that both look alike."""
         name = (self.headers.get("host") or "127.0.0.1").rpartition(":")[0]
-        return f"http://{name}:{self.shop.gateway_url.rpartition(':')[2]}"
+        return f"http://{name}:{self.shop.gateway_port}"
 
     def _json(self, status: int, answer) -> None:
         self._answer(status, json.dumps(answer).encode(), "application/json")
 
     def _answer(self, status: int, body: bytes, content_type: str) -> None:
         gateway = self._gateway_url()
+        if "[" in gateway:
+            gateway = "http:"  # A policy can name no IPv6 address (CSP 3, host-source).
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
