@@ -33,9 +33,9 @@ def listening(page) -> None:
     expect(page.locator("body")).to_have_attribute("data-stream", "open", timeout=15_000)
 
 
-def pay(gateway, merchant=None, amount=50_000) -> str:
+def pay(gateway, merchant=None, amount=50_000, **order) -> str:
     merchant = merchant or gateway.alice
-    order = gateway.order(merchant, amount)
+    order = gateway.order(merchant, amount, **order)
     return gateway.ask(merchant, "/payments", {"order_id": order, "method": "upi", "vpa": "success@razorpay"})["id"]
 
 
@@ -63,6 +63,53 @@ def test_the_first_payment_ever_replaces_the_empty_state(page, gateway):
     listening(page)
     payment = pay(gateway, gateway.bob)
     expect(page.locator(f"#{payment}")).to_be_visible(timeout=WITHIN_MS)
+
+
+def test_the_keyboard_stays_where_it_is_while_rows_appear(payments, gateway):
+    first = pay(gateway)
+    link = part(payments.locator(f"#{first}"), "payment-id")
+    link.focus()
+    second = pay(gateway)
+    expect(payments.locator(f"#{second}")).to_be_visible()
+    expect(link).to_be_focused()
+
+
+def test_what_was_clicked_is_renewed_and_keeps_the_keyboard(page, gateway):
+    payment = pay(gateway, capture="manual")
+    log_in(page, gateway)
+    page.goto(f"{gateway.url}/dashboard/transactions/{payment}")
+    listening(page)
+    expect(part(page, "status")).to_have_text("success")
+    copy = page.locator("#summary").get_by_role("button", name="Copy the id")
+    copy.focus()
+    gateway.ask(gateway.alice, f"/payments/{payment}/cancel", {})
+    expect(part(page, "status")).to_have_text("cancelled")
+    expect(copy).to_be_focused()
+
+
+def test_the_next_page_begins_where_the_living_list_ends(payments, gateway):
+    for _ in range(26):
+        pay(gateway)
+    payments.reload()
+    listening(payments)
+    last = rows(payments)[-1]
+    newest = pay(gateway)
+    expect(payments.locator(f"#{newest}")).to_be_visible()
+    expect(payments.locator(f"#{last}")).to_have_count(0)
+    payments.get_by_role("link", name="Older").click()
+    expect(payments.locator(f"#{last}")).to_be_visible()
+
+
+def test_what_is_unfolded_stays_unfolded(page, gateway):
+    log_in(page, gateway)
+    listening(page)
+    page.get_by_text("Show as a table").click()
+    page.locator("h1").click()
+    count = part(page, "total-transactions").inner_text()
+    payment = pay(gateway)
+    expect(page.locator(f"#recent-{payment}")).to_be_visible()
+    expect(part(page, "total-transactions")).not_to_have_text(count)
+    expect(page.locator(".chart-table table")).to_be_visible()
 
 
 def test_nothing_of_another_merchant_appears(payments, gateway):
