@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from bench.server import KEY, Server
-from gateway import accounts, crypto, merchants, saved_cards
+from gateway import accounts, crypto, logins, merchants, saved_cards
 from gateway.ids import random_letters
 from gateway.web.app import ROUTES
 from tests.calling import BOB, Answer, Caller, add_key, add_merchant, data_of
@@ -342,6 +342,23 @@ def test_passwords_cannot_be_tried_without_end(busy: Server):
         pass
     assert (answer.status, answer.code) == (429, "RATE_LIMIT_ERROR")
     assert stranger("POST", "/auth/token", LOGIN).status == 429
+
+
+def test_a_password_is_tried_as_often_here_as_at_the_dashboards_door(server: Server):
+    """Ten times in all from one address, though the demo limits no address; a right one in between forgives."""
+    erin = {"email": "erin@shop.test", "password": "erins easels"}
+    caller = add_merchant(server, **erin)
+
+    def guess() -> Answer:
+        return caller("POST", "/auth/token", erin | {"password": "guess"})
+
+    assert [guess().status for _ in range(9)] == [401] * 9
+    assert caller("POST", "/auth/token", erin).status == 200
+    with data_of(server) as instance:
+        for _ in range(4):
+            instance.store.write_now(logins.begin, erin["email"], "127.0.0.1", 0)
+    assert [guess().status for _ in range(7)] == [401] * 6 + [429]
+    assert caller("POST", "/auth/token", erin).status == 429
 
 
 def test_the_demo_has_no_limits(alice: Caller):
