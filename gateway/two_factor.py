@@ -58,9 +58,10 @@ def turn_on(tx, master: MasterKey, user_id: str, secret: str, used_step: int = 0
     `used_step` is that of the code which proved that the app has the secret: it opens nothing any more.
     """
     codes = [f"{random_letters(6).lower()}-{random_letters(6).lower()}" for _ in range(RECOVERY_CODES)]
+    marks = encode([_mark(master, code) for code in codes]).decode()
     tx.execute(
         "UPDATE users SET totp_sealed = ?, totp_used_step = ?, recovery_codes = ? WHERE id = ?",
-        (master.seal(secret, _row(user_id)), used_step, encode([_mark(master, code) for code in codes]).decode(), user_id),
+        (master.seal(secret, _row(user_id)), used_step, marks, user_id),
     )
     return codes
 

@@ -190,6 +190,16 @@ def test_exports_hold_exactly_what_is_filtered(dashboard, gateway):
     assert [found["id"] for found in json.loads(download.value.path().read_text())] == [r["id"] for r in rows]
 
 
+@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("of", ["transactions", "orders", "refunds"])
+def test_an_export_of_nothing_is_a_file_and_one_of_nonsense_none(gateway, of, kind):
+    visitor = Visitor(gateway, "alice@example.com")
+    nothing = visitor.get(f"/dashboard/{of}/export.{kind}?from=2020-01-01&to=2020-01-01")
+    assert nothing.text.startswith("id,") if kind == "csv" else json.loads(nothing.text) == []
+    for nonsense in ("status=nonsense", "from=yesterday"):
+        assert visitor.get(f"/dashboard/{of}/export.{kind}?{nonsense}").status == 400
+
+
 # One payment
 
 

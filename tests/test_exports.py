@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway import charts, exports
+from gateway.reports.lists import ALWAYS
 from gateway.reports.payments import Filters
 from tests.dashboard_scenes import Shop, open_shops
 
@@ -45,16 +46,28 @@ def test_an_export_holds_exactly_the_filtered_rows_however_many_pieces_it_takes(
     ],
 )  # fmt: skip
 def test_no_cell_becomes_a_formula_and_none_is_lost(cell, written):
-    [row] = csv.reader(io.StringIO(exports.as_csv([{"a": cell, "b": "end"}], heading=False)))
+    [row] = csv.reader(io.StringIO(exports.as_csv([(cell, "end")])))
     assert row == [written, "end"]
 
 
 def test_the_heading_names_the_columns_and_json_is_one_array(alice):
     alice.paid()
-    rows = exported(alice, exports.payments(alice.owner, Filters()))
-    assert exports.as_csv(rows, heading=True).startswith("id,order_id,created_at,status,method,currency,amount,")
+    export = exports.payments(alice.owner, Filters())
+    rows = exported(alice, export)
+    assert exports.as_csv([export.heading]).startswith("id,order_id,created_at,status,method,currency,amount,")
     text = "".join(exports.as_json(rows, first=True)) + "".join(exports.as_json(rows, first=False))
     assert len(json.loads(f"[{text}]")) == 2
+
+
+def test_every_column_stands_under_its_name(alice):
+    alice.refunded(alice.paid())
+    for export in (
+        exports.payments(alice.owner, Filters()),
+        exports.orders(alice.owner, ALWAYS, ()),
+        exports.refunds(alice.owner, ALWAYS, ()),
+    ):
+        [row] = exported(alice, export)
+        assert tuple(row) == export.heading
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,11 @@ class Visit:
         if not self.session.confirmed:
             raise ConfirmFirst()
 
+    def refuse_problem(self) -> None:
+        """Ends a visit that cannot show what was wrong with its query beside what it asked for."""
+        if self.problem:
+            raise self.problem
+
     def field(self, name: str, default: str = "") -> str:
         return self.form.get(name, [default])[0].strip()
 

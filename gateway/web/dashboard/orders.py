@@ -49,12 +49,14 @@ def _filters(visit: Visit, statuses) -> tuple:
 
 async def export_orders(visit: Visit) -> None:
     filters = OrderFilters(*_filters(visit, ORDER_STATUSES))
+    visit.refuse_problem()
     conditions = reports.orders.order_conditions(filters)
     await downloads.send(visit, exports.orders(visit.owner, filters.span, conditions), "orders")
 
 
 async def export_refunds(visit: Visit) -> None:
     filters = RefundFilters(*_filters(visit, REFUND_STATUSES))
+    visit.refuse_problem()
     conditions = reports.orders.refund_conditions(filters)
     await downloads.send(visit, exports.refunds(visit.owner, filters.span, conditions), "refunds")
 

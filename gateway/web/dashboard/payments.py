@@ -39,8 +39,7 @@ def _filters(visit: Visit) -> Filters:
 async def export(visit: Visit) -> None:
     """Exactly the filtered payments as a file."""
     filters = _filters(visit)
-    if visit.problem:
-        raise visit.problem
+    visit.refuse_problem()
     await downloads.send(visit, exports.payments(visit.owner, filters), "payments")
 
 
