@@ -590,6 +590,8 @@ def test_a_test_mail_without_a_server_says_what_is_missing(dashboard, gateway):
 
 
 def test_a_colleague_is_invited_works_and_leaves(dashboard, gateway, browser):
+    dashboard.goto(f"{gateway.url}/dashboard/settings")
+    expect(dashboard.get_by_label("E-mail address for notices")).to_have_value("me@shop.example")
     dashboard.goto(f"{gateway.url}/dashboard/team")
     dashboard.get_by_label("E-mail").fill("ravi@example.com")
     dashboard.get_by_label("Role", exact=True).select_option("viewer")
