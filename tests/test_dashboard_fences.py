@@ -118,6 +118,30 @@ def test_fields_with_anothers_ids_do_nothing(alice, bob, bobs):
     assert "helper@bobs.example" in bob.get("/dashboard/team").text
 
 
+# What the contract names is there before anything has happened.
+NAMED = {
+    "/dashboard": "dashboard api-credentials api-key api-secret stats-container total-transactions total-amount"
+    " success-rate",
+    "/dashboard/transactions": "transactions-table",
+    "/dashboard/webhooks": "webhook-config webhook-config-form webhook-url-input webhook-secret save-webhook-button"
+    " regenerate-secret-button test-webhook-button webhook-logs-table",
+    "/dashboard/keys": "api-key",
+    "/dashboard/docs": "api-docs section-create-order code-snippet-create-order section-sdk-integration"
+    " code-snippet-sdk section-webhook-verification code-snippet-webhook",
+}
+
+
+def test_a_new_shop_finds_what_the_contract_names(tmp_path):
+    gateway = Gateway(tmp_path)
+    try:
+        visitor = Visitor(gateway, "alice@example.com")
+        for path, names in NAMED.items():
+            text = visitor.get(path).text
+            assert [name for name in names.split() if text.count(f'data-test-id="{name}"') != 1] == []
+    finally:
+        gateway.close()
+
+
 # Forms
 
 
