@@ -74,6 +74,22 @@ def test_the_keyboard_stays_where_it_is_while_rows_appear(payments, gateway):
     expect(link).to_be_focused()
 
 
+def test_what_was_not_there_when_a_page_was_opened_appears(page, gateway):
+    payment = pay(gateway)
+    log_in(page, gateway)
+    page.goto(f"{gateway.url}/dashboard/transactions/{payment}")
+    listening(page)
+    expect(part(page, "status")).to_have_text("success")
+    gateway.ask(gateway.alice, f"/payments/{payment}/refunds", {"amount": 10_000, "reason": "Broken cup"})
+    expect(part(page, "refund-row")).to_contain_text("Broken cup")
+    order = gateway.order(gateway.alice)
+    page.goto(f"{gateway.url}/dashboard/orders/{order}")
+    listening(page)
+    expect(part(page, "pay-url")).to_be_visible()
+    gateway.ask(gateway.alice, "/payments", {"order_id": order, "method": "upi", "vpa": "success@razorpay"})
+    expect(part(page, "pay-url")).to_have_count(0)
+
+
 def test_what_was_clicked_is_renewed_and_keeps_the_keyboard(page, gateway):
     payment = pay(gateway, capture="manual")
     log_in(page, gateway)
