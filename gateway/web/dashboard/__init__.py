@@ -202,13 +202,15 @@ def _trouble(visit: Visit, problem: Exception) -> HTTPResponse:
     refusal = as_refusal(problem)
     log_unexpected(problem, refusal, visit.request)
     visit.problem = refusal
-    return visit.page("problem.html", refusal.status)
+    inside = visit.session and not visit.session.second_factor_due
+    return visit.page("trouble.html" if inside else "problem.html", refusal.status, home=True)
 
 
 def problem_page(request: Request, refusal: GatewayError) -> HTTPResponse:
     """What a browser sees of refusals outside the dashboard's own addresses, such as a path that does not exist."""
     language = i18n.choose(request.cookies.get("language"), request.headers.get("accept-language"))
-    told = pages.problem(refusal, language)
-    return pages.answer(pages.html("dashboard/lost.html", language, theme=None, problem=told), refusal.status)
+    told, ours = pages.problem(refusal, language), request.path.startswith("/dashboard")
+    body = pages.html("dashboard/problem.html", language, theme=None, problem=told, home=ours)
+    return pages.answer(body, refusal.status)
 
 
