@@ -6,6 +6,7 @@ from sanic.response import HTTPResponse
 
 from gateway import accounts, audit, logins, merchants, two_factor
 from gateway.errors import BadRequest
+from gateway.web import browsers
 from gateway.web.sessions import Visit
 
 WRONG_PASSWORD = "Your present password is something else."
@@ -14,7 +15,7 @@ WRONG_CODE = "This code does not fit. Check that the phone's clock is right, and
 
 async def account(visit: Visit) -> HTTPResponse:
     sessions, codes_left = await visit.read(_own, visit.user.id)
-    return visit.page("account.html", sessions=sessions, codes_left=codes_left)
+    return visit.page("account.html", sessions=sessions, codes_left=codes_left, browser=browsers.described)
 
 
 def _own(tx, user_id: str):
