@@ -15,7 +15,7 @@ class Words:
         self._zone = zone
 
     def money(self, amount: int | None, currency: str) -> str:
-        return "–" if amount is None else money.display(amount, currency)
+        return "–" if amount is None else money.display(amount, currency).replace("-", "−")
 
     def number(self, number: int | None) -> str:
         return "–" if number is None else money.grouped(number)

@@ -53,12 +53,13 @@ def _chart(visit: Visit, seen: reports.overview.Overview, period: periods.Period
         )
         for column in seen.columns
     ]
+    top = charts.axis(max((bar.value for bar in bars), default=0))
     marks = [seen.columns[number].start_ms for number in _spread(len(bars))]
     label = words._("Captured volume by hour") if period.hourly else words._("Captured volume by day")
     return {
-        "svg": charts.columns(bars, label),
+        "svg": charts.columns(bars, label, top),
         "label": label,
-        "top": words.money(max((bar.value for bar in bars), default=0), seen.currency),
+        "scale": [words.money(mark, seen.currency) for mark in (top, top // 2) if seen.now.captured],
         "marks": [name(mark) for mark in marks],
         "rows": [(name(column.start_ms), column.figures) for column in seen.columns],
     }
