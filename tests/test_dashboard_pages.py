@@ -175,6 +175,7 @@ def test_filters_are_set_by_hand_and_cleared(dashboard, gateway):
 def test_a_filter_that_cannot_be_says_why(dashboard, gateway):
     dashboard.goto(f"{gateway.url}/dashboard/transactions?min=abc")
     expect(dashboard.get_by_role("alert")).to_have_text("An amount in INR looks like 1234.50.")
+    expect(dashboard.get_by_label("Amount from")).to_have_value("abc")
 
 
 def test_exports_hold_exactly_what_is_filtered(dashboard, gateway):
@@ -445,6 +446,7 @@ def test_a_key_is_made_revealed_and_revoked(dashboard, gateway):
     dashboard.get_by_label("Name of a new key").fill("Second shop")
     part(dashboard, "create-key-button").click()
     new = dashboard.locator("tr[data-key-id]").filter(has_text="Second shop")
+    expect(dashboard.get_by_label("Name of a new key")).to_have_value("")
     key, secret = part(new, "api-key").inner_text(), part(new, "api-secret").inner_text()
     assert gateway.ask(type(gateway.alice)(gateway.alice.id, key, secret), "/orders")["data"] is not None
     dashboard.goto(f"{gateway.url}/dashboard/keys")
