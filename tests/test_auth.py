@@ -6,11 +6,15 @@ import time
 
 import jwt
 import pytest
+from sanic import Sanic
 
 from bench.server import KEY, Server
 from gateway import accounts, crypto, logins, merchants, saved_cards
+from gateway.config import Config
 from gateway.ids import random_letters
-from gateway.web.app import ROUTES
+from gateway.server import Gateway
+from gateway.web.app import ROUTES, create_app
+from gateway.web.dashboard import ROUTES as DASHBOARD
 from tests.calling import BOB, Answer, Caller, add_key, add_merchant, data_of
 
 CARD = {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030, "cvv": "737", "holder_name": "Asha Rao"}
@@ -244,6 +248,30 @@ def named(route) -> str:
 def test_the_walk_is_worth_walking():
     assert len(WITH_IDS) >= 18
     assert {route.access for route in ROUTES} <= {"merchant", "public", "open", "demo"}
+
+
+# Whoever has the id or the address of these may use them: customers, receivers of links, scrapers, browsers.
+OPEN_TO_ALL = {
+    "/bank/<door_name>/<payment_id>", "/checkout", "/checkout.js", "/checkout/accent/<name>",
+    "/checkout/cards/<token>", "/checkout/customer", "/checkout/logo/<merchant_id>",
+    "/checkout/payments/<payment_id>", "/checkout/payments/<payment_id>/cancel",
+    "/checkout/payments/<payment_id>/live", "/checkout/payments/<payment_id>/qr.svg", "/docs", "/failure",
+    "/health", "/l/<code>", "/l/<code>/qr.svg", "/metrics", "/<name>", "/openapi.json",
+    "/static/<name>", "/success",
+}  # fmt: skip
+
+
+def test_no_address_of_the_application_escapes_the_walks(tmp_path):
+    """What is neither a merchant's route here nor one of the dashboard's is open to all, and is named above."""
+    gateway = Gateway(Config(data_dir=tmp_path))
+    app = create_app(gateway)
+    try:
+        served = {re.sub(r":[^>]*>", ">", f"/{route.path}") for route in app.router.routes}
+    finally:
+        Sanic.unregister_app(app)
+        gateway.close()
+    walked = {f"/api/v1{route.path}" for route in ROUTES} | {f"/dashboard{route.path}" for route in DASHBOARD}
+    assert served - walked == OPEN_TO_ALL
 
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=named)
