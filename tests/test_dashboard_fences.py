@@ -153,6 +153,15 @@ def test_every_form_without_its_token_is_refused(route, given, gateway, alice, b
     assert answer.status == 403
 
 
+def test_a_form_that_was_filled_in_as_a_test_is_never_done_live(gateway):
+    visitor = Visitor(gateway, "alice@example.com")
+    token = visitor.token("/dashboard/orders/new")
+    visitor.submit("/dashboard/mode", "/dashboard", mode="live")
+    assert visitor.post("/dashboard/orders/new", {"csrf": token, "amount": "500"}).status == 403
+    assert visitor.post("/dashboard/mode", {"csrf": token, "mode": "test"}).status == 303
+    assert visitor.post("/dashboard/orders/new", {"csrf": token, "amount": "500"}).status == 303
+
+
 def test_a_form_from_another_site_is_refused_whatever_it_carries(bob):
     fields = {"csrf": bob.token("/dashboard"), "mode": "live"}
     assert bob.post("/dashboard/mode", fields, **{"Sec-Fetch-Site": "cross-site"}).status == 403

@@ -179,6 +179,22 @@ def test_the_story_of_a_payment_goes_on_while_it_is_read(page, gateway):
     expect(part(page, "refund-amount")).to_have_value("5.00")
 
 
+def test_a_window_follows_when_another_switches_the_mode(payments, gateway):
+    other = payments.context.new_page()
+    other.goto(f"{gateway.url}/dashboard")
+    other.get_by_role("button", name="Live", exact=True).click()
+    expect(other.locator(".mode-strip")).to_contain_text("Live mode")
+    other.close()
+    pay(gateway)
+    expect(payments.locator(".mode-strip")).to_contain_text("Live mode", timeout=15_000)
+    expect(payments.get_by_text("No payments yet")).to_be_visible()
+
+
+def test_a_session_that_ended_elsewhere_leaves_no_page_behind(payments, gateway):
+    Visitor(gateway, "alice@example.com").submit("/dashboard/account/sessions/end-others", "/dashboard/account")
+    expect(part(payments, "login-form")).to_be_visible(timeout=20_000)
+
+
 def test_a_logged_out_stream_ends_and_the_page_with_it(payments, gateway):
     payments.context.clear_cookies()
     pay(gateway)

@@ -26,6 +26,7 @@ FORM_FIELDS_MAX = 200
 COOKIE_LASTS_S = logins.SESSION_LASTS_MS // 1000
 PREFERENCE_LASTS_S = 365 * 24 * 3600
 THEMES = ("light", "dark")
+MODES = ("test", "live")
 PASSING = ("done", "after", "before")  # what a link to another view of the same list leaves behind
 SAME_SITE = ("same-origin", "none", None)
 FORM = "application/x-www-form-urlencoded"
@@ -75,7 +76,11 @@ class Visit:
 
     @property
     def csrf(self) -> str:
-        return _form_token(self.gateway, self.token)
+        return self.csrf_in(self.session.mode if self.session else "")
+
+    def csrf_in(self, mode: str) -> str:
+        """The token of forms that a page in this mode shows: what was filled in as a test is never done live."""
+        return _form_token(self.gateway, f"{self.token}:{mode}")
 
     @property
     def language(self) -> str:
@@ -215,7 +220,7 @@ def _who(tx, token: str) -> tuple[logins.Session | None, int]:
     return session, reports.overview.newest_event(tx, session.owner) if session else 0
 
 
-def read_form(visit: Visit) -> None:
+def read_form(visit: Visit, *, of_any_mode: bool = False) -> None:
     """Takes the posted form; raises Forbidden for one that is not ours, BadRequest for one that is none."""
     content_type = visit.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == FORM:
@@ -224,7 +229,8 @@ def read_form(visit: Visit) -> None:
         visit.form = {name: [str(value) for value in values] for name, values in (visit.request.form or {}).items()}
     given = visit.field("csrf").encode("utf-8", "replace")
     from_here = visit.request.headers.get("sec-fetch-site") in SAME_SITE
-    if not from_here or not hmac.compare_digest(given, visit.csrf.encode()):
+    good = [visit.csrf, *(visit.csrf_in(mode) for mode in MODES if of_any_mode and visit.session)]
+    if not from_here or not any(hmac.compare_digest(given, token.encode()) for token in good):
         raise Forbidden(WRONG_TOKEN, reason="csrf")
 
 

@@ -21,15 +21,17 @@ function listen() {
     refreshSoon();
   });
   stream.onopen = () => {
+    const back = document.body.dataset.stream === "lost";
     document.body.dataset.stream = "open";
     // What was under way when the page was made may have ended before anybody listened.
-    if ($("[data-live-part] :is(.badge-pending, .badge-processing)")) refreshSoon();
+    if (back || $("[data-live-part] :is(.badge-pending, .badge-processing)")) refreshSoon();
   };
   stream.onerror = () => {
     document.body.dataset.stream = "lost";
     if (stream && stream.readyState === EventSource.CLOSED) {
       hush();
       setTimeout(listen, 3000);
+      refreshSoon();
     }
   };
 }
@@ -62,6 +64,8 @@ async function refresh() {
 }
 
 function exchange(fresh) {
+  // Another window has switched the mode: nothing live may appear under a strip that says test.
+  if (fresh.body.dataset.mode !== document.body.dataset.mode) return location.reload();
   tellTime(fresh);
   for (const part of $$("[data-live-part]")) {
     const now = fresh.getElementById(part.id);

@@ -136,6 +136,10 @@ ROUTES = (
 )
 
 
+# What does the same in both modes works from a page that another window has turned to the other.
+OF_ANY_MODE = (home.switch_mode, home.appearance, login.log_out)
+
+
 def mount(app, gateway) -> None:
     """Adds every address of the dashboard."""
     for number, route in enumerate(ROUTES):
@@ -159,7 +163,7 @@ def _guarded(gateway, route: Route):
 async def _admit(visit: Visit, route: Route) -> HTTPResponse | None:
     """Lets the visit through to its page; what it lacks on the way ends it, or sends it to where it can be had."""
     if route.method == "POST":
-        sessions.read_form(visit)
+        sessions.read_form(visit, of_any_mode=route.handler in OF_ANY_MODE)
     if route.needs != "nobody":
         if visit.session is None:
             return _to_login(visit)

@@ -10,7 +10,7 @@ from gateway.errors import BadRequest
 from gateway.objects import encode
 from gateway.web import live as streams
 from gateway.web import upkeep
-from gateway.web.sessions import THEMES, Visit
+from gateway.web.sessions import MODES, THEMES, Visit
 from gateway.web.words import Words
 
 FOLDS_MAX = 5  # batches that a page folds before it shows itself; the rest is folded behind it
@@ -112,7 +112,7 @@ def _last_event_id(visit: Visit) -> int:
 async def switch_mode(visit: Visit) -> HTTPResponse:
     """Turns from test to live objects and back, for this browser."""
     mode = visit.field("mode")
-    if mode not in ("test", "live"):
+    if mode not in MODES:
         raise BadRequest("The mode is test or live.", field="mode")
     await visit.write(audit.done, visit.actor, "mode", mode, "", logins.switch_mode, visit.session, mode)
     return visit.go("/dashboard")
