@@ -51,7 +51,7 @@ class Share(NamedTuple):
     what: str
     method: str
     reason: str
-    count: int
+    times: int
     amount: int
 
 
@@ -118,7 +118,10 @@ def _shares(tx, owner: Owner, currency: str, period: Period) -> list[Share]:
         " AND currency = ? GROUP BY number, what, method, reason",
         (*owner, currency),
     )
-    return [Share(*row[:5], statements.join_sum(*row[5:])) for row in rows]
+    return [
+        Share(column, what, method, reason, count, statements.join_sum(high, low))
+        for column, what, method, reason, count, high, low in rows
+    ]
 
 
 def _columns(period: Period, shares: list[Share]) -> list[Column]:
@@ -127,7 +130,7 @@ def _columns(period: Period, shares: list[Share]) -> list[Column]:
     pieces: list[dict] = [{} for _ in marks]
     for share in shares:
         count, amount = pieces[share.column].get(share.what, (0, 0))
-        pieces[share.column][share.what] = (count + share.count, amount + share.amount)
+        pieces[share.column][share.what] = (count + share.times, amount + share.amount)
     return [Column(mark, _figures(piece)) for mark, piece in zip(marks, pieces, strict=True)]
 
 
@@ -196,7 +199,7 @@ def _methods(shares: list[Share]) -> list[tuple[str, int, int]]:
     amounts: Counter[str] = Counter()
     for share in shares:
         if share.what == totals.CAPTURED:
-            counts[share.method] += share.count
+            counts[share.method] += share.times
             amounts[share.method] += share.amount
     return [(method, counts[method], amount) for method, amount in amounts.most_common()]
 
@@ -206,7 +209,7 @@ def _reasons(shares: list[Share]) -> list[tuple[str, int]]:
     counts: Counter[str] = Counter()
     for share in shares:
         if share.what == totals.FAILED:
-            counts[share.reason] += share.count
+            counts[share.reason] += share.times
     return sorted(counts.items(), key=lambda reason: (-reason[1], reason[0]))[:REASONS_MAX]
 
 
