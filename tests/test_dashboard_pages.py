@@ -566,6 +566,11 @@ def test_the_shop_is_set_up(dashboard, gateway, tmp_path):
     dashboard.get_by_label("PNG, JPEG or WebP").set_input_files(logo)
     dashboard.get_by_role("button", name="Save").nth(1).click()
     expect(dashboard.get_by_alt_text("Your logo")).to_be_visible()
+    for nothing in ([], [{"name": "empty.png", "mimeType": "image/png", "buffer": b""}]):
+        dashboard.get_by_label("PNG, JPEG or WebP").set_input_files(nothing)
+        dashboard.get_by_role("button", name="Save").nth(1).click()
+        expect(dashboard.get_by_role("alert")).to_have_text("Choose a picture first.")
+        expect(dashboard.get_by_alt_text("Your logo")).to_be_visible()
     dashboard.get_by_label("Sites, one per line").fill("https://shop.example/path")
     dashboard.get_by_role("button", name="Save").nth(2).click()
     expect(dashboard.locator("#error-allowed_origins")).to_contain_text("without a path")

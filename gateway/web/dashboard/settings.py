@@ -40,10 +40,10 @@ async def save_logo(visit: Visit) -> HTTPResponse:
     """Takes a picture, or none at all where it is to be removed."""
     files = visit.request.files or {}
     picture = files.get("logo")
-    body = picture.body if picture and not visit.field("remove") else None
-    if body is None and not visit.field("remove"):
+    removed = bool(visit.field("remove"))
+    if not removed and not (picture and picture.body):
         raise BadRequest("Choose a picture first.", field="logo")
-    return await _save_shop(visit, "logo", logo=body or None)
+    return await _save_shop(visit, "logo", logo=None if removed else picture.body)
 
 
 async def _save_shop(visit: Visit, part: str, **chosen) -> HTTPResponse:
