@@ -40,6 +40,10 @@ class Words:
         """`23 Nov 2026, 12:05:33`, in the merchant's time zone."""
         return self._at(ms).strftime("%-d {} %Y, %H:%M:%S").format(self._month(ms)) if ms else "–"
 
+    def moment(self, ms: int) -> str:
+        """`23 Nov, 12:05:33`."""
+        return self._at(ms).strftime("%-d {}, %H:%M:%S").format(self._month(ms))
+
     def short(self, ms: int | None) -> str:
         """`23 Nov, 12:05`."""
         return self._at(ms).strftime("%-d {}, %H:%M").format(self._month(ms)) if ms else "–"
