@@ -486,6 +486,9 @@ def test_the_reference_is_drawn_from_the_openapi_document(dashboard, gateway):
     assert dashboard.locator("details.operation").count() == operations
     dashboard.get_by_text("/api/v1/payments/{payment_id}/refunds").first.click()
     expect(dashboard.get_by_text("X-Api-Key: key_test_").first).to_be_attached()
+    reading = dashboard.locator("details.operation").filter(has_text="Show what the gateway owes the merchant")
+    expect(reading.get_by_text("balances", exact=True)).to_be_attached()
+    expect(reading.get_by_text("required")).to_have_count(0)
 
 
 def test_requests_and_idempotency_keys_are_there_to_be_looked_at(dashboard, gateway):
