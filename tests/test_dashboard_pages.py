@@ -342,6 +342,7 @@ def test_an_order_that_cannot_be_says_why_at_its_field(dashboard, gateway, amoun
     dashboard.get_by_role("button", name="Create the order").click()
     if complaint:
         expect(dashboard.locator("#error-amount")).to_contain_text(complaint)
+        expect(dashboard.get_by_label("Amount")).to_be_focused()
     expect(dashboard.get_by_label("Amount")).to_have_value(amount)
 
 
