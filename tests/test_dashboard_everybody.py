@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from gateway import i18n, reports
+from gateway import accounts, i18n, reports
+from gateway.processors import instruments
 from gateway.web import pages
 from tests.counter import Gateway, part
 from tests.receivers import Receiver, answering
@@ -197,8 +198,13 @@ STATES = {"open", "expired", "cancelled", *reports.orders.ORDER_STATUSES, *repor
           *reports.payments.STATUSES, *reports.payments.METHODS, *reports.webhooks.STATUSES}  # fmt: skip
 
 
-def test_every_state_and_method_has_a_word_in_hindi():
-    assert sorted(STATES - set(i18n.catalogue("hi"))) == []
+REASONS = {"card_data_lost", "authentication_expired", "unknown", *instruments._DESCRIPTIONS}
+
+
+def test_every_state_method_role_and_reason_has_a_word_in_hindi():
+    words = STATES | {reason.replace("_", " ") for reason in REASONS} | set(accounts.ROLES) | {"automatic", "manual"}
+    assert sorted(words - set(i18n.catalogue("hi"))) == []
+    assert sorted(set(instruments._DESCRIPTIONS.values()) - set(i18n.catalogue("hi"))) == []
 
 
 def test_every_page_works_without_a_script(browser, gateway, ids):
