@@ -394,6 +394,17 @@ def test_a_webhook_is_set_up_tested_read_and_sent_again(dashboard, gateway, shop
     expect(dashboard.locator("pre").last).to_contain_text("Your webhook endpoint works.")
 
 
+def test_a_secret_of_ones_own_is_shown_as_libraries_must_be_given_it(dashboard, gateway):
+    body = {"url": "https://shop.example/h", "secret": "plain-old-secret"}
+    made = gateway.ask(gateway.alice, "/webhook_endpoints", body)
+    dashboard.goto(f"{gateway.url}/dashboard/webhooks/endpoints/{made['id']}")
+    expect(part(dashboard, "webhook-secret")).to_have_text("plain-old-secret")
+    expect(part(dashboard, "standard-secret")).to_have_text("whsec_cGxhaW4tb2xkLXNlY3JldA==")
+    dashboard.goto(f"{gateway.url}/dashboard/webhooks")
+    expect(part(dashboard, "webhook-secret")).to_be_attached()
+    expect(part(dashboard, "standard-secret")).to_have_count(0)
+
+
 def test_the_secret_is_shown_and_replaced(dashboard, gateway):
     dashboard.goto(f"{gateway.url}/dashboard/webhooks")
     before = part(dashboard, "webhook-secret").inner_text()

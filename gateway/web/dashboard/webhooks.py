@@ -4,7 +4,7 @@ import uuid
 
 from sanic.response import HTTPResponse
 
-from gateway import audit, clock, deliveries, endpoints, events, reports
+from gateway import audit, clock, deliveries, endpoints, events, reports, signatures
 from gateway import webhook_objects as objects
 from gateway.errors import BadRequest, NotFound
 from gateway.reports.webhooks import STATUSES, DeliveryFilters
@@ -21,11 +21,9 @@ async def webhooks(visit: Visit) -> HTTPResponse:
     if not await visit.read(endpoints.has_default, visit.owner):
         await visit.write(endpoints.default, visit.owner, visit.gateway.master)
     seen = await visit.read(reports.webhooks.overview, visit.owner, filters, forms.cursor(visit))
-    secret = None
-    if visit.may("develop"):
-        secret = endpoints.secrets(seen.default, visit.gateway.master, clock.now_ms())[0]
     return visit.page(
-        "webhooks.html", seen=seen, found=seen.found, filters=filters, secret=secret, statuses=STATUSES,
+        "webhooks.html", seen=seen, found=seen.found, filters=filters, secret=_secret(visit, seen.default),
+        standard=signatures.standard_form, statuses=STATUSES,
         types=events.TYPES, recover_hours=RECOVER_HOURS,
     )  # fmt: skip
 
@@ -133,10 +131,16 @@ def _whole(text: str, least: int, most: int, field: str) -> int | None:
 
 async def endpoint(visit: Visit) -> HTTPResponse:
     row = await visit.read(endpoints.find, visit.owner, _endpoint_id(visit))
-    secret = None
-    if visit.may("develop"):
-        secret = endpoints.secrets(row, visit.gateway.master, clock.now_ms())[0]
-    return visit.page("endpoint.html", endpoint=row, secret=secret, types=events.TYPES)
+    return visit.page(
+        "endpoint.html", endpoint=row, secret=_secret(visit, row), standard=signatures.standard_form, types=events.TYPES
+    )
+
+
+def _secret(visit: Visit, row) -> str | None:
+    """What signs now, for those who may hold keys."""
+    if not visit.may("develop"):
+        return None
+    return str(endpoints.secrets(row, visit.gateway.master, clock.now_ms())[0])
 
 
 async def edit_endpoint(visit: Visit) -> HTTPResponse:
