@@ -16,7 +16,8 @@ from tests.receivers import Receiver, answering
 from tests.test_dashboard_pages import log_in, pay
 
 QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1,
-         "SIMULATOR_CARD_SUCCESS_RATE": 1, "WEBHOOKS_ALLOW_PRIVATE": "127.0.0.0/8"}  # fmt: skip
+         "SIMULATOR_CARD_SUCCESS_RATE": 1, "WEBHOOKS_ALLOW_PRIVATE": "127.0.0.0/8",
+         "WEBHOOKS_RETRY_SECONDS": 3600}  # fmt: skip
 TALKATIVE = answering(b"HTTP/1.1 500 Broken\r\nContent-Length: 4000\r\n\r\n" + b"x" * 4000)
 SCRIPT_BYTES_MAX = 20 * 1024
 PATHS = (
