@@ -6,7 +6,7 @@ const language = document.documentElement.lang;
 
 // Live: the stream says that something changed, the page is fetched anew, and what differs is exchanged.
 
-const REFRESH_EVERY_MS = 700;
+const REFRESH_EVERY_MS = 500;
 let seen = document.body.dataset.live;
 let stream = null;
 let refreshing = false;
