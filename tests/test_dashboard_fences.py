@@ -125,7 +125,7 @@ NAMED = {
     "/dashboard/transactions": "transactions-table",
     "/dashboard/webhooks": "webhook-config webhook-config-form webhook-url-input webhook-secret save-webhook-button"
     " regenerate-secret-button test-webhook-button webhook-logs-table",
-    "/dashboard/keys": "api-key",
+    "/dashboard/keys": "api-credentials api-key api-secret",
     "/dashboard/docs": "api-docs section-create-order code-snippet-create-order section-sdk-integration"
     " code-snippet-sdk section-webhook-verification code-snippet-webhook",
 }
