@@ -118,7 +118,8 @@ class Visit:
         return self.form.get(name, [""])[0]
 
     def query(self, name: str) -> str:
-        return (self.request.args.get(name) or "").strip()
+        """A parameter of the address, without the one letter that not every database can be asked about."""
+        return (self.request.args.get(name) or "").replace("\0", "").strip()
 
     def query_string(self, **changes) -> str:
         """The query of this page with some parameters changed; None takes one away."""

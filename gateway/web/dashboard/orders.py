@@ -41,7 +41,7 @@ async def refunds_page(visit: Visit) -> HTTPResponse:
 def _filters(visit: Visit, statuses) -> tuple:
     try:
         status = forms.one_of(visit.query("status"), statuses, "status")
-        return status, visit.query("q").replace("\0", ""), forms.span(visit)
+        return status, visit.query("q"), forms.span(visit)
     except BadRequest as problem:
         visit.problem = problem
         return ()
