@@ -14,16 +14,14 @@ LEAST = 3  # what is more than nothing can be seen
 
 
 class Bar(NamedTuple):
-    """One column: its height, what a pointer over it says, and a second value drawn on top of the first."""
+    """One column: its height, and what a pointer over it says."""
 
     value: int
     tip: str
-    second: int = 0
 
 
-def columns(bars: list[Bar], label: str) -> Markup:
-    """Columns side by side; `label` says in a sentence what they show."""
-    top = max((bar.value + bar.second for bar in bars), default=0) or 1
+def columns(bars: list[Bar], label: str, top: int) -> Markup:
+    """Columns side by side, `top` as high as the chart; `label` says in a sentence what they show."""
     width = WIDTH / max(1, len(bars))
     shapes = [_column(bar, number * width, width, top) for number, bar in enumerate(bars)]
     return _svg("".join(shapes), label, "chart-columns")
@@ -31,12 +29,11 @@ def columns(bars: list[Bar], label: str) -> Markup:
 
 def _column(bar: Bar, x: float, width: float, top: int) -> str:
     inner, left = width * (1 - GAP), x + width * GAP / 2
-    height, second = _height(bar.value, top), _height(bar.second, top)
+    height = _height(bar.value, top)
     return (
         f'<g class="chart-bar" data-tip="{escape(bar.tip)}">'
         + _rect("chart-hit", x, 0, width, HEIGHT)
         + _rect("chart-fill", left, HEIGHT - height, inner, height)
-        + _rect("chart-fill-bad", left, HEIGHT - height - second, inner, second)
         + "</g>"
     )
 
@@ -49,17 +46,6 @@ def _rect(name: str, x: float, y: float, width: float, height: float) -> str:
 
 def _height(value: int, top: int) -> float:
     return max(LEAST, value * HEIGHT / top) if value else 0
-
-
-def line(values: list[int], label: str) -> Markup:
-    """A small line without axes, for how a figure went; a single value makes a level line."""
-    values = values if len(values) > 1 else [*values, *values] or [0, 0]
-    top, step = max(values) or 1, WIDTH / (len(values) - 1)
-    points = " ".join(
-        f"{number * step:.1f},{HEIGHT - 6 - value * (HEIGHT - 12) / top:.1f}" for number, value in enumerate(values)
-    )
-    area = f'<polygon class="chart-area" points="0,{HEIGHT} {points} {WIDTH},{HEIGHT}"/>'
-    return _svg(f'{area}<polyline class="chart-line" points="{points}"/>', label, "chart-line-only")
 
 
 def share(part: int, whole: int, label: str) -> Markup:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from gateway import money, objects, reports, statements
@@ -16,6 +16,19 @@ ROWS_AT_ONCE = 500
 # What a spreadsheet takes for a formula when a cell begins with it (OWASP, CSV Injection).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
+PAYMENT_HEADING = (
+    "id", "order_id", "created_at", "status", "method", "currency", "amount", "amount_captured", "amount_refunded",
+    "vpa", "card_network", "card_last4", "card_holder_name", "bank", "wallet", "error_code", "error_reason",
+    "error_description", "updated_at",
+)  # fmt: skip
+ORDER_HEADING = (
+    "id", "created_at", "status", "currency", "amount", "amount_paid", "attempts", "receipt", "notes",
+)  # fmt: skip
+REFUND_HEADING = (
+    "id", "payment_id", "created_at", "processed_at", "status", "currency", "amount", "reason", "notes",
+    "error_description",
+)  # fmt: skip
+
 
 class Export(NamedTuple):
     """Whose rows of which table, and how a row becomes an object."""
@@ -24,21 +37,22 @@ class Export(NamedTuple):
     columns: str
     owner: Owner
     show: Callable
+    heading: tuple[str, ...]
     span: Span = ALWAYS
     conditions: tuple[Condition, ...] = ()
 
 
 def payments(owner: Owner, filters: Filters) -> Export:
     conditions = tuple(reports.payments.conditions(filters))
-    return Export("payments", statements.PAYMENT_COLUMNS, owner, _payment, filters.span, conditions)
+    return Export("payments", statements.PAYMENT_COLUMNS, owner, _payment, PAYMENT_HEADING, filters.span, conditions)
 
 
 def orders(owner: Owner, span: Span, conditions) -> Export:
-    return Export("orders", statements.ORDER_COLUMNS, owner, _order, span, tuple(conditions))
+    return Export("orders", statements.ORDER_COLUMNS, owner, _order, ORDER_HEADING, span, tuple(conditions))
 
 
 def refunds(owner: Owner, span: Span, conditions) -> Export:
-    return Export("refunds", statements.REFUND_COLUMNS, owner, _refund, span, tuple(conditions))
+    return Export("refunds", statements.REFUND_COLUMNS, owner, _refund, REFUND_HEADING, span, tuple(conditions))
 
 
 def piece(tx, export: Export, before: int | None) -> tuple[list[dict], int | None]:
@@ -48,13 +62,10 @@ def piece(tx, export: Export, before: int | None) -> tuple[list[dict], int | Non
     return [export.show(*row) for row in rows], rows[-1][0] if len(rows) == ROWS_AT_ONCE else reached
 
 
-def as_csv(rows: list[dict], *, heading: bool) -> str:
+def as_csv(rows: Iterable[Iterable]) -> str:
     """Lines of a CSV file after RFC 4180; no cell can become a formula."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    if heading and rows:
-        writer.writerow(rows[0])
-    writer.writerows([_harmless(value) for value in row.values()] for row in rows)
+    csv.writer(text).writerows([_harmless(value) for value in row] for row in rows)
     return text.getvalue()
 
 

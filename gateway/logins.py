@@ -74,6 +74,13 @@ def begin(tx, email: str, address: str, per_minute: int) -> accounts.User | None
     return accounts.find_by_email(tx, email)
 
 
+def forgive(tx, email: str, address: str) -> None:
+    """Forgets the tries to log in, since one of them was right."""
+    mark = _mark(email.strip().lower())
+    tx.execute("DELETE FROM login_counts WHERE subject IN (?, ?)", (f"{mark}@{address}", mark))
+    tx.execute("DELETE FROM login_counts WHERE since <= ?", (now_ms() - WINDOW_MS,))
+
+
 def count_code(tx, user_id: str) -> None:
     """Counts a try to give the second factor; raises RateLimited."""
     _count(tx, f"code:{user_id}", TRIES_FROM_ONE_ADDRESS, WINDOW_MS)
@@ -86,9 +93,7 @@ def count_confirmation(tx, user_id: str) -> None:
 
 def open_session(tx, user: accounts.User, *, address: str, agent: str, mode: str = "test") -> str:
     """Starts a session after a right password and returns its token; a second factor may still be due."""
-    email = _mark(user.email)
-    tx.execute("DELETE FROM login_counts WHERE subject IN (?, ?)", (f"{email}@{address}", email))
-    tx.execute("DELETE FROM login_counts WHERE since <= ?", (now_ms() - WINDOW_MS,))
+    forgive(tx, user.email, address)
     token, session_id = accounts.token_and_id()
     now = now_ms()
     tx.execute(

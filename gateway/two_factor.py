@@ -52,12 +52,16 @@ def matching_step(secret: str, code: str) -> int | None:
     return None
 
 
-def turn_on(tx, master: MasterKey, user_id: str, secret: str) -> list[str]:
-    """Stores the secret sealed and returns the recovery codes, which are shown this once."""
+def turn_on(tx, master: MasterKey, user_id: str, secret: str, used_step: int = 0) -> list[str]:
+    """Stores the secret sealed and returns the recovery codes, which are shown this once.
+
+    `used_step` is that of the code which proved that the app has the secret: it opens nothing any more.
+    """
     codes = [f"{random_letters(6).lower()}-{random_letters(6).lower()}" for _ in range(RECOVERY_CODES)]
+    marks = encode([_mark(master, code) for code in codes]).decode()
     tx.execute(
-        "UPDATE users SET totp_sealed = ?, totp_used_step = 0, recovery_codes = ? WHERE id = ?",
-        (master.seal(secret, _row(user_id)), encode([_mark(master, code) for code in codes]).decode(), user_id),
+        "UPDATE users SET totp_sealed = ?, totp_used_step = ?, recovery_codes = ? WHERE id = ?",
+        (master.seal(secret, _row(user_id)), used_step, marks, user_id),
     )
     return codes
 

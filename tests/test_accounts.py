@@ -140,6 +140,16 @@ def test_a_code_and_a_recovery_code_work_once_each(do, owner):
     assert recovery[0] not in stored[0] and secret.encode() not in bytes(stored[1])
 
 
+def test_the_code_that_turned_it_on_opens_nothing(do, owner):
+    secret = two_factor.new_secret()
+    code = two_factor._totp(secret).generate(clock.now_ms() // 1000).decode()
+    do(two_factor.turn_on, MASTER, owner.id, secret, two_factor.matching_step(secret, code))
+    user = do(accounts.find, owner.id)
+    assert not do(two_factor.use_code, MASTER, user, code)
+    clock.forward(two_factor.STEP_S)
+    assert do(two_factor.use_code, MASTER, user, two_factor._totp(secret).generate(clock.now_ms() // 1000).decode())
+
+
 def test_the_session_gets_a_new_token_with_the_second_factor(do, owner):
     do(two_factor.turn_on, MASTER, owner.id, two_factor.new_secret())
     half_open = log_in(do, do(accounts.find, owner.id))

@@ -9,7 +9,9 @@ import pytest
 
 from bench import load
 from bench.server import KEY, Server
+from gateway.web.dashboard import ROUTES
 from tests.calling import Caller
+from tests.visitor import Visitor
 
 PAY = {"method": "upi", "vpa": "success@razorpay"}
 
@@ -29,6 +31,15 @@ def at_once(server: Server, count: int, path: str, body: dict, *keys: str) -> li
     headers = [KEY | ({"Idempotency-Key": key} if key else {}) for key in itertools.islice(given, count)]
     requests = [load.request("POST", f"/api/v1{path}", each, load.encoded(body)) for each in headers]
     return load.run(server.port, requests, count, keep_answers=True).answers
+
+
+def test_every_page_of_the_dashboard_on_postgresql(server: Server):
+    """Also with a letter in its query that PostgreSQL cannot even be asked about."""
+    visitor = Visitor(server, "test@example.com", "test1234")
+    for route in ROUTES:
+        if route.method == "GET" and "<" not in route.path and route.path not in ("/live", "/login/code"):
+            for query in ("", "?q=%00&before=%00&endpoint=%00&currency=%00", "?after=%00&status=%00"):
+                assert visitor.get(f"/dashboard{route.path}{query}").status < 500, route.path + query
 
 
 def test_a_day_on_postgresql_and_redis(server: Server):

@@ -6,11 +6,15 @@ import time
 
 import jwt
 import pytest
+from sanic import Sanic
 
 from bench.server import KEY, Server
-from gateway import accounts, crypto, merchants, saved_cards
+from gateway import accounts, crypto, logins, merchants, saved_cards
+from gateway.config import Config
 from gateway.ids import random_letters
-from gateway.web.app import ROUTES
+from gateway.server import Gateway
+from gateway.web.app import ROUTES, create_app
+from gateway.web.dashboard import ROUTES as DASHBOARD
 from tests.calling import BOB, Answer, Caller, add_key, add_merchant, data_of
 
 CARD = {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030, "cvv": "737", "holder_name": "Asha Rao"}
@@ -246,6 +250,30 @@ def test_the_walk_is_worth_walking():
     assert {route.access for route in ROUTES} <= {"merchant", "public", "open", "demo"}
 
 
+# Whoever has the id or the address of these may use them: customers, receivers of links, scrapers, browsers.
+OPEN_TO_ALL = {
+    "/bank/<door_name>/<payment_id>", "/checkout", "/checkout.js", "/checkout/accent/<name>",
+    "/checkout/cards/<token>", "/checkout/customer", "/checkout/logo/<merchant_id>",
+    "/checkout/payments/<payment_id>", "/checkout/payments/<payment_id>/cancel",
+    "/checkout/payments/<payment_id>/live", "/checkout/payments/<payment_id>/qr.svg", "/docs", "/failure",
+    "/health", "/l/<code>", "/l/<code>/qr.svg", "/metrics", "/<name>", "/openapi.json",
+    "/static/<name>", "/success",
+}  # fmt: skip
+
+
+def test_no_address_of_the_application_escapes_the_walks(tmp_path):
+    """What is neither a merchant's route here nor one of the dashboard's is open to all, and is named above."""
+    gateway = Gateway(Config(data_dir=tmp_path))
+    app = create_app(gateway)
+    try:
+        served = {re.sub(r":[^>]*>", ">", f"/{route.path}") for route in app.router.routes}
+    finally:
+        Sanic.unregister_app(app)
+        gateway.close()
+    walked = {f"/api/v1{route.path}" for route in ROUTES} | {f"/dashboard{route.path}" for route in DASHBOARD}
+    assert served - walked == OPEN_TO_ALL
+
+
 @pytest.mark.parametrize("route", WITH_IDS, ids=named)
 def test_her_own_objects_are_there(alice: Caller, alices_ids, route):
     """So that a 404 in the next test means what it says."""
@@ -351,6 +379,23 @@ def test_passwords_cannot_be_tried_without_end(busy: Server):
         pass
     assert (answer.status, answer.code) == (429, "RATE_LIMIT_ERROR")
     assert stranger("POST", "/auth/token", LOGIN).status == 429
+
+
+def test_a_password_is_tried_as_often_here_as_at_the_dashboards_door(server: Server):
+    """Ten times in all from one address, though the demo limits no address; a right one in between forgives."""
+    erin = {"email": "erin@shop.test", "password": "erins easels"}
+    caller = add_merchant(server, **erin)
+
+    def guess() -> Answer:
+        return caller("POST", "/auth/token", erin | {"password": "guess"})
+
+    assert [guess().status for _ in range(9)] == [401] * 9
+    assert caller("POST", "/auth/token", erin).status == 200
+    with data_of(server) as instance:
+        for _ in range(4):
+            instance.store.write_now(logins.begin, erin["email"], "127.0.0.1", 0)
+    assert [guess().status for _ in range(7)] == [401] * 6 + [429]
+    assert caller("POST", "/auth/token", erin).status == 429
 
 
 def test_the_demo_has_no_limits(alice: Caller):

@@ -2,18 +2,23 @@
 
 import gzip
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from gateway import i18n, reports
+from gateway import accounts, i18n, reports
+from gateway.processors import instruments
 from gateway.web import pages
 from tests.counter import Gateway, part
+from tests.receivers import Receiver, answering
 from tests.test_dashboard_pages import log_in, pay
 
 QUICK = {"SIMULATOR_DELAY_MIN": 0, "SIMULATOR_DELAY_MAX": 0, "SIMULATOR_UPI_SUCCESS_RATE": 1,
-         "SIMULATOR_CARD_SUCCESS_RATE": 1}  # fmt: skip
+         "SIMULATOR_CARD_SUCCESS_RATE": 1, "WEBHOOKS_ALLOW_PRIVATE": "127.0.0.0/8",
+         "WEBHOOKS_RETRY_SECONDS": 3600}  # fmt: skip
+TALKATIVE = answering(b"HTTP/1.1 500 Broken\r\nContent-Length: 4000\r\n\r\n" + b"x" * 4000)
 SCRIPT_BYTES_MAX = 20 * 1024
 PATHS = (
     "", "/transactions", "/transactions/{payment}", "/orders", "/orders/new", "/orders/{order}", "/links", "/refunds",
@@ -39,10 +44,21 @@ def ids(gateway):
     gateway.ask(gateway.alice, f"/payments/{payment['id']}/refunds", {"amount": 1_000, "reason": "Returned"})
     gateway.ask(gateway.alice, "/payment_links", {"amount": 50_000, "description": "Invoice 42"})
     endpoint = gateway.ask(gateway.alice, "/webhook_endpoints", {"url": "http://shop.example/hook/" + "x" * 60})
-    sent = gateway.ask(gateway.alice, f"/webhook_endpoints/{endpoint['id']}/test", {})
+    with Receiver(TALKATIVE) as receiver:
+        sent = failed_delivery(gateway, receiver.url())
     token = gateway.save_card()
     return {"payment": payment["id"], "order": payment["order_id"], "endpoint": endpoint["id"], "delivery": sent["id"],
             "customer": token["customer_id"]}  # fmt: skip
+
+
+def failed_delivery(gateway, url) -> dict:
+    """A test event that its receiver answered at length."""
+    endpoint = gateway.ask(gateway.alice, "/webhook_endpoints", {"url": url})
+    sent, ends_at = gateway.ask(gateway.alice, f"/webhook_endpoints/{endpoint['id']}/test", {}), time.monotonic() + 20
+    while not gateway.ask(gateway.alice, f"/webhooks/{sent['id']}")["attempts"]:
+        assert time.monotonic() < ends_at, "Nothing was delivered."
+        time.sleep(0.05)
+    return sent
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +110,27 @@ def test_nothing_sticks_out_sideways_on_a_small_phone(member, gateway, ids, path
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 360, wide
     assert wide == []
+
+
+def test_a_long_answer_of_a_receiver_stays_in_its_place(member, gateway, ids):
+    member.set_viewport_size({"width": 1280, "height": 900})
+    page = open_page(member, gateway, ids, "/webhooks/deliveries/{delivery}")
+    box = page.locator(".answer").bounding_box()
+    facts = page.locator("#facts").bounding_box()
+    assert page.locator(".answer").inner_text().startswith("xxx")
+    assert box["x"] + box["width"] < facts["x"]
+
+
+def test_a_refusal_keeps_the_menu_for_those_inside_and_a_way_back_for_all(member, gateway, ids, browser):
+    member.set_viewport_size({"width": 1280, "height": 900})
+    page = open_page(member, gateway, ids, "/transactions/pay_0000000000000000")
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(page.get_by_text("No such payment.")).to_have_count(1)
+    expect(page.get_by_role("link", name="Payment links")).to_be_visible()
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{gateway.url}/dashboard/nowhere")
+        expect(page.get_by_role("link", name="To the overview")).to_be_visible()
 
 
 def test_the_menu_of_a_phone_opens_and_leads_on(member, gateway, ids):
@@ -162,8 +199,13 @@ STATES = {"open", "expired", "cancelled", *reports.orders.ORDER_STATUSES, *repor
           *reports.payments.STATUSES, *reports.payments.METHODS, *reports.webhooks.STATUSES}  # fmt: skip
 
 
-def test_every_state_and_method_has_a_word_in_hindi():
-    assert sorted(STATES - set(i18n.catalogue("hi"))) == []
+REASONS = {"card_data_lost", "authentication_expired", "unknown", *instruments._DESCRIPTIONS}
+
+
+def test_every_state_method_role_and_reason_has_a_word_in_hindi():
+    words = STATES | {reason.replace("_", " ") for reason in REASONS} | set(accounts.ROLES) | {"automatic", "manual"}
+    assert sorted(words - set(i18n.catalogue("hi"))) == []
+    assert sorted(set(instruments._DESCRIPTIONS.values()) - set(i18n.catalogue("hi"))) == []
 
 
 def test_every_page_works_without_a_script(browser, gateway, ids):

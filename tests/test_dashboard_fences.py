@@ -118,6 +118,30 @@ def test_fields_with_anothers_ids_do_nothing(alice, bob, bobs):
     assert "helper@bobs.example" in bob.get("/dashboard/team").text
 
 
+# What the contract names is there before anything has happened.
+NAMED = {
+    "/dashboard": "dashboard api-credentials api-key api-secret stats-container total-transactions total-amount"
+    " success-rate",
+    "/dashboard/transactions": "transactions-table",
+    "/dashboard/webhooks": "webhook-config webhook-config-form webhook-url-input webhook-secret save-webhook-button"
+    " regenerate-secret-button test-webhook-button webhook-logs-table",
+    "/dashboard/keys": "api-credentials api-key api-secret",
+    "/dashboard/docs": "api-docs section-create-order code-snippet-create-order section-sdk-integration"
+    " code-snippet-sdk section-webhook-verification code-snippet-webhook",
+}
+
+
+def test_a_new_shop_finds_what_the_contract_names(tmp_path):
+    gateway = Gateway(tmp_path)
+    try:
+        visitor = Visitor(gateway, "alice@example.com")
+        for path, names in NAMED.items():
+            text = visitor.get(path).text
+            assert [name for name in names.split() if text.count(f'data-test-id="{name}"') != 1] == []
+    finally:
+        gateway.close()
+
+
 # Forms
 
 
@@ -127,6 +151,15 @@ def test_every_form_without_its_token_is_refused(route, given, gateway, alice, b
     tokens = {"none": {}, "wrong": {"csrf": "0" * 64}, "another session's": {"csrf": alice.token("/dashboard")}}
     answer = bob.post(path_of(route, bobs), tokens[given] | {"amount": "1"})
     assert answer.status == 403
+
+
+def test_a_form_that_was_filled_in_as_a_test_is_never_done_live(gateway):
+    visitor = Visitor(gateway, "alice@example.com")
+    token = visitor.token("/dashboard/orders/new")
+    visitor.submit("/dashboard/mode", "/dashboard", mode="live")
+    assert visitor.post("/dashboard/orders/new", {"csrf": token, "amount": "500"}).status == 403
+    assert visitor.post("/dashboard/mode", {"csrf": token, "mode": "test"}).status == 303
+    assert visitor.post("/dashboard/orders/new", {"csrf": token, "amount": "500"}).status == 303
 
 
 def test_a_form_from_another_site_is_refused_whatever_it_carries(bob):

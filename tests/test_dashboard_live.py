@@ -33,9 +33,9 @@ def listening(page) -> None:
     expect(page.locator("body")).to_have_attribute("data-stream", "open", timeout=15_000)
 
 
-def pay(gateway, merchant=None, amount=50_000) -> str:
+def pay(gateway, merchant=None, amount=50_000, **order) -> str:
     merchant = merchant or gateway.alice
-    order = gateway.order(merchant, amount)
+    order = gateway.order(merchant, amount, **order)
     return gateway.ask(merchant, "/payments", {"order_id": order, "method": "upi", "vpa": "success@razorpay"})["id"]
 
 
@@ -63,6 +63,69 @@ def test_the_first_payment_ever_replaces_the_empty_state(page, gateway):
     listening(page)
     payment = pay(gateway, gateway.bob)
     expect(page.locator(f"#{payment}")).to_be_visible(timeout=WITHIN_MS)
+
+
+def test_the_keyboard_stays_where_it_is_while_rows_appear(payments, gateway):
+    first = pay(gateway)
+    link = part(payments.locator(f"#{first}"), "payment-id")
+    link.focus()
+    second = pay(gateway)
+    expect(payments.locator(f"#{second}")).to_be_visible()
+    expect(link).to_be_focused()
+
+
+def test_what_was_not_there_when_a_page_was_opened_appears(page, gateway):
+    payment = pay(gateway)
+    log_in(page, gateway)
+    page.goto(f"{gateway.url}/dashboard/transactions/{payment}")
+    listening(page)
+    expect(part(page, "status")).to_have_text("success")
+    gateway.ask(gateway.alice, f"/payments/{payment}/refunds", {"amount": 10_000, "reason": "Broken cup"})
+    expect(part(page, "refund-row")).to_contain_text("Broken cup")
+    order = gateway.order(gateway.alice)
+    page.goto(f"{gateway.url}/dashboard/orders/{order}")
+    listening(page)
+    expect(part(page, "pay-url")).to_be_visible()
+    gateway.ask(gateway.alice, "/payments", {"order_id": order, "method": "upi", "vpa": "success@razorpay"})
+    expect(part(page, "pay-url")).to_have_count(0)
+
+
+def test_what_was_clicked_is_renewed_and_keeps_the_keyboard(page, gateway):
+    payment = pay(gateway, capture="manual")
+    log_in(page, gateway)
+    page.goto(f"{gateway.url}/dashboard/transactions/{payment}")
+    listening(page)
+    expect(part(page, "status")).to_have_text("success")
+    copy = page.locator("#summary").get_by_role("button", name="Copy the id")
+    copy.focus()
+    gateway.ask(gateway.alice, f"/payments/{payment}/cancel", {})
+    expect(part(page, "status")).to_have_text("cancelled")
+    expect(copy).to_be_focused()
+
+
+def test_the_next_page_begins_where_the_living_list_ends(payments, gateway):
+    for _ in range(26):
+        pay(gateway)
+    payments.reload()
+    listening(payments)
+    last = rows(payments)[-1]
+    newest = pay(gateway)
+    expect(payments.locator(f"#{newest}")).to_be_visible()
+    expect(payments.locator(f"#{last}")).to_have_count(0)
+    payments.get_by_role("link", name="Older").click()
+    expect(payments.locator(f"#{last}")).to_be_visible()
+
+
+def test_what_is_unfolded_stays_unfolded(page, gateway):
+    log_in(page, gateway)
+    listening(page)
+    page.get_by_text("Show as a table").click()
+    page.locator("h1").click()
+    count = part(page, "total-transactions").inner_text()
+    payment = pay(gateway)
+    expect(page.locator(f"#recent-{payment}")).to_be_visible()
+    expect(part(page, "total-transactions")).not_to_have_text(count)
+    expect(page.locator(".chart-table table")).to_be_visible()
 
 
 def test_nothing_of_another_merchant_appears(payments, gateway):
@@ -114,6 +177,22 @@ def test_the_story_of_a_payment_goes_on_while_it_is_read(page, gateway):
     expect(part(page, "timeline")).to_contain_text("refund.processed")
     expect(part(page, "remaining-amount")).to_have_text("₹400.00")
     expect(part(page, "refund-amount")).to_have_value("5.00")
+
+
+def test_a_window_follows_when_another_switches_the_mode(payments, gateway):
+    other = payments.context.new_page()
+    other.goto(f"{gateway.url}/dashboard")
+    other.get_by_role("button", name="Live", exact=True).click()
+    expect(other.locator(".mode-strip")).to_contain_text("Live mode")
+    other.close()
+    pay(gateway)
+    expect(payments.locator(".mode-strip")).to_contain_text("Live mode", timeout=15_000)
+    expect(payments.get_by_text("No payments yet")).to_be_visible()
+
+
+def test_a_session_that_ended_elsewhere_leaves_no_page_behind(payments, gateway):
+    Visitor(gateway, "alice@example.com").submit("/dashboard/account/sessions/end-others", "/dashboard/account")
+    expect(part(payments, "login-form")).to_be_visible(timeout=20_000)
 
 
 def test_a_logged_out_stream_ends_and_the_page_with_it(payments, gateway):

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway import charts, exports
+from gateway.reports.lists import ALWAYS
 from gateway.reports.payments import Filters
 from tests.dashboard_scenes import Shop, open_shops
 
@@ -45,16 +46,28 @@ def test_an_export_holds_exactly_the_filtered_rows_however_many_pieces_it_takes(
     ],
 )  # fmt: skip
 def test_no_cell_becomes_a_formula_and_none_is_lost(cell, written):
-    [row] = csv.reader(io.StringIO(exports.as_csv([{"a": cell, "b": "end"}], heading=False)))
+    [row] = csv.reader(io.StringIO(exports.as_csv([(cell, "end")])))
     assert row == [written, "end"]
 
 
 def test_the_heading_names_the_columns_and_json_is_one_array(alice):
     alice.paid()
-    rows = exported(alice, exports.payments(alice.owner, Filters()))
-    assert exports.as_csv(rows, heading=True).startswith("id,order_id,created_at,status,method,currency,amount,")
+    export = exports.payments(alice.owner, Filters())
+    rows = exported(alice, export)
+    assert exports.as_csv([export.heading]).startswith("id,order_id,created_at,status,method,currency,amount,")
     text = "".join(exports.as_json(rows, first=True)) + "".join(exports.as_json(rows, first=False))
     assert len(json.loads(f"[{text}]")) == 2
+
+
+def test_every_column_stands_under_its_name(alice):
+    alice.refunded(alice.paid())
+    for export in (
+        exports.payments(alice.owner, Filters()),
+        exports.orders(alice.owner, ALWAYS, ()),
+        exports.refunds(alice.owner, ALWAYS, ()),
+    ):
+        [row] = exported(alice, export)
+        assert tuple(row) == export.heading
 
 
 @pytest.mark.parametrize(
@@ -74,15 +87,15 @@ def shapes(svg, name):
 
 def test_columns_are_as_high_as_their_values_and_say_so():
     bars = [charts.Bar(100, "Mon: ₹1"), charts.Bar(50, "Tue <b>"), charts.Bar(0, "Wed")]
-    svg = charts.columns(bars, "Volume & <more>")
+    svg = charts.columns(bars, "Volume & <more>", 200)
     root = ElementTree.fromstring(str(svg))
     assert root.get("role") == "img" and root.get("aria-label") == "Volume & <more>"
-    assert [float(bar.get("height")) for bar in shapes(svg, "chart-fill")] == [200, 100]
+    assert [float(bar.get("height")) for bar in shapes(svg, "chart-fill")] == [100, 50]
     assert [bar.get("data-tip") for bar in shapes(svg, "chart-bar")] == ["Mon: ₹1", "Tue <b>", "Wed"]
 
 
 def test_charts_need_no_style_and_survive_nothing():
-    for svg in (charts.columns([], "x"), charts.line([], "x"), charts.line([3], "x"), charts.share(0, 0, "x")):
+    for svg in (charts.columns([], "x", 1), charts.share(0, 0, "x")):
         assert "style" not in svg and ElementTree.fromstring(str(svg)) is not None
 
 

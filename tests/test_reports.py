@@ -81,6 +81,26 @@ def test_folding_waits_for_a_number_that_may_still_be_committed(alice):
     assert alice.store.read_now(totals.ahead).until > first + 100
 
 
+def test_sums_that_no_column_of_a_database_holds_are_shown(alice):
+    """A thousand of the largest payments a day, two days long."""
+    alice.paid()
+    totals.catch_up(alice.store)
+    alice.do(lambda tx: tx.execute("UPDATE totals SET amount = ?", (totals.AMOUNT_MAX,)))
+    columns = "what, currency, method, reason, count, amount"
+    copy = f"INSERT INTO totals SELECT merchant_id, mode, slot - 48, {columns} FROM totals"
+    alice.do(lambda tx: tx.execute(copy))
+    assert overview(alice, "7d").now.volume == 2 * totals.AMOUNT_MAX
+
+
+def test_the_half_hour_in_which_a_day_begins_stands_first(alice, monkeypatch):
+    """Kathmandu is 5:45 ahead, so its days begin in the middle of one."""
+    zone = ZoneInfo("Asia/Kathmandu")
+    monkeypatch.setattr(clock, "_offset_ms", periods.today(zone).start_ms - clock.now_ms() + 60_000)
+    alice.paid(50_000)
+    volumes = [column.figures.volume for column in overview(alice, "today", zone).columns]
+    assert volumes == [50_000] + [0] * 23
+
+
 # Periods
 
 

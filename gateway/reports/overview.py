@@ -1,7 +1,7 @@
 """How business goes: the figures of the dashboard's first page, read from the totals."""
 
-from bisect import bisect_right
 from collections import Counter
+from itertools import pairwise
 from typing import NamedTuple
 
 from gateway import statements, totals
@@ -44,6 +44,17 @@ class Column(NamedTuple):
     figures: Figures
 
 
+class Share(NamedTuple):
+    """What one column owes to one kind of happening, method and reason."""
+
+    column: int
+    what: str
+    method: str
+    reason: str
+    times: int
+    amount: int
+
+
 class Overview(NamedTuple):
     """Everything the first page shows of a period."""
 
@@ -66,43 +77,60 @@ def overview(tx, owner: Owner, period: Period, today: Period, currency: str | No
         currency = currencies[0]
     passed_ms = now_ms() - today.start_ms
     yesterday = today.before
-    pieces = columns(tx, owner, currency, period)
+    shares = _shares(tx, owner, currency, period)
+    columns = _columns(period, shares)
     return Overview(
         currency=currency,
         currencies=currencies,
-        now=Figures(*map(sum, zip(*(piece.figures for piece in pieces), strict=True))),
+        now=Figures(*map(sum, zip(*(column.figures for column in columns), strict=True))),
         before=figures(tx, owner, currency, period.before.start_ms, period.start_ms),
         today=figures(tx, owner, currency, today.start_ms, today.end_ms),
         yesterday=figures(tx, owner, currency, yesterday.start_ms, yesterday.start_ms + passed_ms),
-        columns=pieces,
-        methods=_methods(tx, owner, currency, period),
-        reasons=_reasons(tx, owner, currency, period),
+        columns=columns,
+        methods=_methods(shares),
+        reasons=_reasons(shares),
         events_behind=totals.behind(tx),
     )
 
 
 def figures(tx, owner: Owner, currency: str, start_ms: int, end_ms: int) -> Figures:
     rows = tx.all(
-        "SELECT what, CAST(sum(count) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM totals"
+        f"SELECT what, CAST(sum(count) AS BIGINT), {statements.wide_sum('amount')} FROM totals"
         " WHERE merchant_id = ? AND mode = ? AND slot >= ? AND slot < ? AND currency = ? GROUP BY what",
         (*owner, *_slots(start_ms, end_ms), currency),
     )
-    return _figures({what: (count, amount) for what, count, amount in rows})
+    return _figures({what: (count, statements.join_sum(*amount)) for what, count, *amount in rows})
 
 
-def columns(tx, owner: Owner, currency: str, period: Period) -> list[Column]:
+def _shares(tx, owner: Owner, currency: str, period: Period) -> list[Share]:
+    """The period, read once: each column by what happened, how and why.
+
+    The columns are the outer loop, so that the database adds up short stretches of its index and sorts nothing.
+    """
+    starts = [_slots(mark, mark)[1] for mark in period.marks()]
+    first, end = _slots(period.start_ms, period.end_ms)
+    starts = [first, *starts[1:], end]
+    stretches = ", ".join(f"({number}, {start}, {after})" for number, (start, after) in enumerate(pairwise(starts)))
+    rows = tx.all(
+        f"WITH stretches (number, first, after) AS (VALUES {stretches})"
+        f" SELECT number, what, method, reason, CAST(sum(count) AS BIGINT), {statements.wide_sum('amount')}"
+        " FROM stretches CROSS JOIN totals WHERE merchant_id = ? AND mode = ? AND slot >= first AND slot < after"
+        " AND currency = ? GROUP BY number, what, method, reason",
+        (*owner, currency),
+    )
+    return [
+        Share(column, what, method, reason, count, statements.join_sum(high, low))
+        for column, what, method, reason, count, high, low in rows
+    ]
+
+
+def _columns(period: Period, shares: list[Share]) -> list[Column]:
     """The period's figures in pieces, empty ones included."""
     marks = period.marks()
     pieces: list[dict] = [{} for _ in marks]
-    rows = tx.execute(
-        "SELECT slot, what, CAST(sum(count) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM totals"
-        " WHERE merchant_id = ? AND mode = ? AND slot >= ? AND slot < ? AND currency = ? GROUP BY slot, what",
-        (*owner, *_slots(period.start_ms, period.end_ms), currency),
-    )
-    for slot, what, count, amount in rows:
-        piece = pieces[bisect_right(marks, slot * totals.SLOT_MS) - 1]
-        known = piece.get(what, (0, 0))
-        piece[what] = (known[0] + count, known[1] + amount)
+    for share in shares:
+        count, amount = pieces[share.column].get(share.what, (0, 0))
+        pieces[share.column][share.what] = (count + share.times, amount + share.amount)
     return [Column(mark, _figures(piece)) for mark, piece in zip(marks, pieces, strict=True)]
 
 
@@ -165,21 +193,24 @@ def _currencies(tx, owner: Owner, period: Period) -> list[str]:
     return [currency for (currency,) in rows] or ["INR"]
 
 
-def _methods(tx, owner: Owner, currency: str, period: Period) -> list[tuple[str, int, int]]:
-    """How often each method was captured, and how much money it brought."""
-    return tx.all(
-        "SELECT method, CAST(sum(count) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM totals WHERE merchant_id = ?"
-        " AND mode = ? AND slot >= ? AND slot < ? AND currency = ? AND what = ? GROUP BY method ORDER BY 3 DESC",
-        (*owner, *_slots(period.start_ms, period.end_ms), currency, totals.CAPTURED),
-    )
+def _methods(shares: list[Share]) -> list[tuple[str, int, int]]:
+    """How often each method was captured, and how much money it brought, the most first."""
+    counts: Counter[str] = Counter()
+    amounts: Counter[str] = Counter()
+    for share in shares:
+        if share.what == totals.CAPTURED:
+            counts[share.method] += share.times
+            amounts[share.method] += share.amount
+    return [(method, counts[method], amount) for method, amount in amounts.most_common()]
 
 
-def _reasons(tx, owner: Owner, currency: str, period: Period) -> list[tuple[str, int]]:
-    return tx.all(
-        "SELECT reason, CAST(sum(count) AS BIGINT) FROM totals WHERE merchant_id = ? AND mode = ? AND slot >= ?"
-        " AND slot < ? AND currency = ? AND what = ? GROUP BY reason ORDER BY 2 DESC, reason LIMIT ?",
-        (*owner, *_slots(period.start_ms, period.end_ms), currency, totals.FAILED, REASONS_MAX),
-    )
+def _reasons(shares: list[Share]) -> list[tuple[str, int]]:
+    """Why payments failed, the most frequent reason first."""
+    counts: Counter[str] = Counter()
+    for share in shares:
+        if share.what == totals.FAILED:
+            counts[share.reason] += share.times
+    return sorted(counts.items(), key=lambda reason: (-reason[1], reason[0]))[:REASONS_MAX]
 
 
 def _slots(start_ms: int, end_ms: int) -> tuple[int, int]:

@@ -16,11 +16,10 @@ async def send(visit: Visit, export: exports.Export, name: str) -> None:
     }
     response = await visit.request.respond(content_type=KINDS[kind], headers=headers)
     before, first = None, True
-    if kind == "json":
-        await response.send("[\n")
+    await response.send("[\n" if kind == "json" else exports.as_csv([export.heading]))
     while True:
         rows, before = await visit.read(exports.piece, export, before)
-        text = exports.as_csv(rows, heading=first) if kind == "csv" else "".join(exports.as_json(rows, first=first))
+        text = exports.as_csv(map(dict.values, rows)) if kind == "csv" else "".join(exports.as_json(rows, first=first))
         first = first and not rows
         if text:
             await response.send(text)

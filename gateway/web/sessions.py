@@ -26,6 +26,7 @@ FORM_FIELDS_MAX = 200
 COOKIE_LASTS_S = logins.SESSION_LASTS_MS // 1000
 PREFERENCE_LASTS_S = 365 * 24 * 3600
 THEMES = ("light", "dark")
+MODES = ("test", "live")
 PASSING = ("done", "after", "before")  # what a link to another view of the same list leaves behind
 SAME_SITE = ("same-origin", "none", None)
 FORM = "application/x-www-form-urlencoded"
@@ -75,7 +76,11 @@ class Visit:
 
     @property
     def csrf(self) -> str:
-        return _form_token(self.gateway, self.token)
+        return self.csrf_in(self.session.mode if self.session else "")
+
+    def csrf_in(self, mode: str) -> str:
+        """The token of forms that a page in this mode shows: what was filled in as a test is never done live."""
+        return _form_token(self.gateway, f"{self.token}:{mode}")
 
     @property
     def language(self) -> str:
@@ -100,6 +105,11 @@ class Visit:
         if not self.session.confirmed:
             raise ConfirmFirst()
 
+    def refuse_problem(self) -> None:
+        """Ends a visit that cannot show what was wrong with its query beside what it asked for."""
+        if self.problem:
+            raise self.problem
+
     def field(self, name: str, default: str = "") -> str:
         return self.form.get(name, [default])[0].strip()
 
@@ -108,7 +118,8 @@ class Visit:
         return self.form.get(name, [""])[0]
 
     def query(self, name: str) -> str:
-        return (self.request.args.get(name) or "").strip()
+        """A parameter of the address, without the one letter that not every database can be asked about."""
+        return (self.request.args.get(name) or "").replace("\0", "").strip()
 
     def query_string(self, **changes) -> str:
         """The query of this page with some parameters changed; None takes one away."""
@@ -210,7 +221,7 @@ def _who(tx, token: str) -> tuple[logins.Session | None, int]:
     return session, reports.overview.newest_event(tx, session.owner) if session else 0
 
 
-def read_form(visit: Visit) -> None:
+def read_form(visit: Visit, *, of_any_mode: bool = False) -> None:
     """Takes the posted form; raises Forbidden for one that is not ours, BadRequest for one that is none."""
     content_type = visit.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == FORM:
@@ -219,7 +230,8 @@ def read_form(visit: Visit) -> None:
         visit.form = {name: [str(value) for value in values] for name, values in (visit.request.form or {}).items()}
     given = visit.field("csrf").encode("utf-8", "replace")
     from_here = visit.request.headers.get("sec-fetch-site") in SAME_SITE
-    if not from_here or not hmac.compare_digest(given, visit.csrf.encode()):
+    good = [visit.csrf, *(visit.csrf_in(mode) for mode in MODES if of_any_mode and visit.session)]
+    if not from_here or not any(hmac.compare_digest(given, token.encode()) for token in good):
         raise Forbidden(WRONG_TOKEN, reason="csrf")
 
 

@@ -15,7 +15,7 @@ class Words:
         self._zone = zone
 
     def money(self, amount: int | None, currency: str) -> str:
-        return "–" if amount is None else money.display(amount, currency)
+        return "–" if amount is None else money.display(amount, currency).replace("-", "−")
 
     def number(self, number: int | None) -> str:
         return "–" if number is None else money.grouped(number)
@@ -39,6 +39,10 @@ class Words:
     def exact(self, ms: int | None) -> str:
         """`23 Nov 2026, 12:05:33`, in the merchant's time zone."""
         return self._at(ms).strftime("%-d {} %Y, %H:%M:%S").format(self._month(ms)) if ms else "–"
+
+    def moment(self, ms: int) -> str:
+        """`23 Nov, 12:05:33`."""
+        return self._at(ms).strftime("%-d {}, %H:%M:%S").format(self._month(ms))
 
     def short(self, ms: int | None) -> str:
         """`23 Nov, 12:05`."""

@@ -6,7 +6,7 @@ const language = document.documentElement.lang;
 
 // Live: the stream says that something changed, the page is fetched anew, and what differs is exchanged.
 
-const REFRESH_EVERY_MS = 700;
+const REFRESH_EVERY_MS = 500;
 let seen = document.body.dataset.live;
 let stream = null;
 let refreshing = false;
@@ -21,15 +21,17 @@ function listen() {
     refreshSoon();
   });
   stream.onopen = () => {
+    const back = document.body.dataset.stream === "lost";
     document.body.dataset.stream = "open";
     // What was under way when the page was made may have ended before anybody listened.
-    if ($("[data-live-part] :is(.badge-pending, .badge-processing)")) refreshSoon();
+    if (back || $("[data-live-part] :is(.badge-pending, .badge-processing)")) refreshSoon();
   };
   stream.onerror = () => {
     document.body.dataset.stream = "lost";
     if (stream && stream.readyState === EventSource.CLOSED) {
       hush();
       setTimeout(listen, 3000);
+      refreshSoon();
     }
   };
 }
@@ -53,7 +55,7 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: { "X-Refresh": "1" } });
     if (answer.status === 401) location.reload();
-    if (answer.ok) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (answer.ok) keepFocus(exchange, new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     // The server is away; the stream comes back with it and asks again.
   } finally {
@@ -62,15 +64,26 @@ async function refresh() {
 }
 
 function exchange(fresh) {
+  // Another window has switched the mode: nothing live may appear under a strip that says test.
+  if (fresh.body.dataset.mode !== document.body.dataset.mode) return location.reload();
+  tellTime(fresh);
   for (const part of $$("[data-live-part]")) {
     const now = fresh.getElementById(part.id);
+    if (now) keepOpen(part, now);
     if (!now || now.isEqualNode(part)) continue;
     const rows = $("[data-rows]", part);
     const freshRows = $("[data-rows]", now);
     if (rows && freshRows) exchangeRows(rows, freshRows);
     else if (!isInUse(part)) part.replaceChildren(...now.childNodes);
   }
-  tellTime();
+}
+
+// What somebody has unfolded stays unfolded.
+function keepOpen(part, now) {
+  for (const details of $$("details[id]", part)) {
+    const twin = $(`#${details.id}`, now);
+    if (twin) twin.open = details.open;
+  }
 }
 
 // Rows are told apart by their ids: each appears once, whatever the stream repeats.
@@ -86,13 +99,35 @@ function exchangeRows(rows, fresh) {
     }
     return isInUse(old) || old.isEqualNode(row) ? old : row;
   });
-  rows.replaceChildren(...next);
-  if (added) $("#announce").textContent = `+${added}`;
+  arrange(rows, next);
+  if (added) $("#announce").textContent = $("#announce").dataset.text.replace("{}", added);
 }
 
+// A row that is moved loses the focus inside it, so those that stay are not touched.
+function arrange(rows, next) {
+  for (const row of [...rows.children]) if (!next.includes(row)) row.remove();
+  let place = rows.firstElementChild;
+  for (const row of next) {
+    if (row === place) place = place.nextElementSibling;
+    else rows.insertBefore(row, place);
+  }
+}
+
+// What somebody is about to send or to answer waits.
 function isInUse(part) {
+  const typed = $$("input, textarea", part).some((field) => field.value !== field.defaultValue);
+  return typed || Boolean($("input:focus, textarea:focus, select:focus, :popover-open", part));
+}
+
+// The link or button under the keyboard is under it afterwards, too, if it is still there.
+function keepFocus(change, fresh) {
   const focused = document.activeElement;
-  return part.contains(focused) && focused.matches("input, select, textarea, button, summary, a");
+  const home = focused.closest("[data-rows] > [id], [data-live-part]");
+  const place = home && $$("a, button, summary", home).indexOf(focused);
+  change(fresh);
+  if (!home || focused.isConnected) return;
+  const twin = $$("a, button, summary", document.getElementById(home.id) ?? undefined)[place];
+  if (twin?.textContent === focused.textContent) twin.focus({ preventScroll: true });
 }
 
 if ("live" in document.body.dataset) {
@@ -110,8 +145,8 @@ if ("live" in document.body.dataset) {
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const ago = new Intl.RelativeTimeFormat(language, { style: "short" });
 
-function tellTime() {
-  for (const element of $$("[data-ago]")) {
+function tellTime(root = document) {
+  for (const element of $$("[data-ago]", root)) {
     const time = element.closest("time");
     const seconds = (new Date(time.dateTime) - Date.now()) / 1000;
     const unit = UNITS.find(([, length]) => Math.abs(seconds) >= length);
@@ -119,7 +154,7 @@ function tellTime() {
   }
 }
 
-setInterval(tellTime, 30000);
+setInterval(() => tellTime(), 30000);
 
 // A form goes out once, however often it is clicked.
 

@@ -136,6 +136,10 @@ ROUTES = (
 )
 
 
+# What does the same in both modes works from a page that another window has turned to the other.
+OF_ANY_MODE = (home.switch_mode, home.appearance, login.log_out)
+
+
 def mount(app, gateway) -> None:
     """Adds every address of the dashboard, and the way in from the bare address of the gateway."""
     app.add_route(_front_door, "/", methods=["GET"], name="front_door")
@@ -164,7 +168,7 @@ def _guarded(gateway, route: Route):
 async def _admit(visit: Visit, route: Route) -> HTTPResponse | None:
     """Lets the visit through to its page; what it lacks on the way ends it, or sends it to where it can be had."""
     if route.method == "POST":
-        sessions.read_form(visit)
+        sessions.read_form(visit, of_any_mode=route.handler in OF_ANY_MODE)
     if route.needs != "nobody":
         if visit.session is None:
             return _to_login(visit)
@@ -207,13 +211,15 @@ def _trouble(visit: Visit, problem: Exception) -> HTTPResponse:
     refusal = as_refusal(problem)
     log_unexpected(problem, refusal, visit.request)
     visit.problem = refusal
-    return visit.page("problem.html", refusal.status)
+    inside = visit.session and not visit.session.second_factor_due
+    return visit.page("trouble.html" if inside else "problem.html", refusal.status, home=True)
 
 
 def problem_page(request: Request, refusal: GatewayError) -> HTTPResponse:
     """What a browser sees of refusals outside the dashboard's own addresses, such as a path that does not exist."""
     language = i18n.choose(request.cookies.get("language"), request.headers.get("accept-language"))
-    told = pages.problem(refusal, language)
-    return pages.answer(pages.html("dashboard/lost.html", language, theme=None, problem=told), refusal.status)
+    told, ours = pages.problem(refusal, language), request.path.startswith("/dashboard")
+    body = pages.html("dashboard/problem.html", language, theme=None, problem=told, home=ours)
+    return pages.answer(body, refusal.status)
 
 

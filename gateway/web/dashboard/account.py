@@ -6,6 +6,7 @@ from sanic.response import HTTPResponse
 
 from gateway import accounts, audit, logins, merchants, two_factor
 from gateway.errors import BadRequest
+from gateway.web import browsers
 from gateway.web.sessions import Visit
 
 WRONG_PASSWORD = "Your present password is something else."
@@ -14,7 +15,7 @@ WRONG_CODE = "This code does not fit. Check that the phone's clock is right, and
 
 async def account(visit: Visit) -> HTTPResponse:
     sessions, codes_left = await visit.read(_own, visit.user.id)
-    return visit.page("account.html", sessions=sessions, codes_left=codes_left)
+    return visit.page("account.html", sessions=sessions, codes_left=codes_left, browser=browsers.described)
 
 
 def _own(tx, user_id: str):
@@ -69,13 +70,14 @@ async def turn_on(visit: Visit) -> HTTPResponse:
     visit.confirm_first()
     await visit.write(logins.count_code, visit.user.id)
     secret = visit.field("secret")
-    if not two_factor.is_secret(secret) or two_factor.matching_step(secret, visit.field("code")) is None:
+    step = two_factor.matching_step(secret, visit.field("code")) if two_factor.is_secret(secret) else None
+    if step is None:
         raise BadRequest(WRONG_CODE, field="code")
-    return await two_factor_page(visit, await visit.write(_turn_on, visit, secret))
+    return await two_factor_page(visit, await visit.write(_turn_on, visit, secret, step))
 
 
-def _turn_on(tx, visit: Visit, secret: str) -> list[str]:
-    codes = two_factor.turn_on(tx, visit.gateway.master, visit.user.id, secret)
+def _turn_on(tx, visit: Visit, secret: str, step: int) -> list[str]:
+    codes = two_factor.turn_on(tx, visit.gateway.master, visit.user.id, secret, step)
     audit.record(tx, visit.actor, "account.two_factor", visit.user.email, "on")
     return codes
 

@@ -69,7 +69,7 @@ def _search(tx, owner, cursor, trouble: bool, method: str | None):
 
 
 async def idempotency(visit: Visit) -> HTTPResponse:
-    text = visit.query("q").replace("\0", "")
+    text = visit.query("q")
     return visit.page(
         "idempotency.html", text=text, keys=await visit.read(reports.developers.idempotency_keys, visit.owner, text)
     )

@@ -10,7 +10,7 @@ from gateway.errors import BadRequest
 from gateway.objects import encode
 from gateway.web import live as streams
 from gateway.web import upkeep
-from gateway.web.sessions import THEMES, Visit
+from gateway.web.sessions import MODES, THEMES, Visit
 from gateway.web.words import Words
 
 FOLDS_MAX = 5  # batches that a page folds before it shows itself; the rest is folded behind it
@@ -53,12 +53,13 @@ def _chart(visit: Visit, seen: reports.overview.Overview, period: periods.Period
         )
         for column in seen.columns
     ]
+    top = charts.axis(max((bar.value for bar in bars), default=0))
     marks = [seen.columns[number].start_ms for number in _spread(len(bars))]
     label = words._("Captured volume by hour") if period.hourly else words._("Captured volume by day")
     return {
-        "svg": charts.columns(bars, label),
+        "svg": charts.columns(bars, label, top),
         "label": label,
-        "top": words.money(max((bar.value for bar in bars), default=0), seen.currency),
+        "scale": [words.money(mark, seen.currency) for mark in (top, top // 2) if seen.now.captured],
         "marks": [name(mark) for mark in marks],
         "rows": [(name(column.start_ms), column.figures) for column in seen.columns],
     }
@@ -111,7 +112,7 @@ def _last_event_id(visit: Visit) -> int:
 async def switch_mode(visit: Visit) -> HTTPResponse:
     """Turns from test to live objects and back, for this browser."""
     mode = visit.field("mode")
-    if mode not in ("test", "live"):
+    if mode not in MODES:
         raise BadRequest("The mode is test or live.", field="mode")
     await visit.write(audit.done, visit.actor, "mode", mode, "", logins.switch_mode, visit.session, mode)
     return visit.go("/dashboard")

@@ -41,7 +41,7 @@ async def refunds_page(visit: Visit) -> HTTPResponse:
 def _filters(visit: Visit, statuses) -> tuple:
     try:
         status = forms.one_of(visit.query("status"), statuses, "status")
-        return status, visit.query("q").replace("\0", ""), forms.span(visit)
+        return status, visit.query("q"), forms.span(visit)
     except BadRequest as problem:
         visit.problem = problem
         return ()
@@ -49,12 +49,14 @@ def _filters(visit: Visit, statuses) -> tuple:
 
 async def export_orders(visit: Visit) -> None:
     filters = OrderFilters(*_filters(visit, ORDER_STATUSES))
+    visit.refuse_problem()
     conditions = reports.orders.order_conditions(filters)
     await downloads.send(visit, exports.orders(visit.owner, filters.span, conditions), "orders")
 
 
 async def export_refunds(visit: Visit) -> None:
     filters = RefundFilters(*_filters(visit, REFUND_STATUSES))
+    visit.refuse_problem()
     conditions = reports.orders.refund_conditions(filters)
     await downloads.send(visit, exports.refunds(visit.owner, filters.span, conditions), "refunds")
 

@@ -28,7 +28,7 @@ def _filters(visit: Visit) -> Filters:
             method=forms.one_of(visit.query("method"), METHODS, "method"),
             amount_min=forms.amount(visit.query("min"), FILTER_CURRENCY, "min"),
             amount_max=forms.amount(visit.query("max"), FILTER_CURRENCY, "max"),
-            text=visit.query("q").replace("\0", ""),
+            text=visit.query("q"),
             span=forms.span(visit),
         )
     except BadRequest as problem:
@@ -39,8 +39,7 @@ def _filters(visit: Visit) -> Filters:
 async def export(visit: Visit) -> None:
     """Exactly the filtered payments as a file."""
     filters = _filters(visit)
-    if visit.problem:
-        raise visit.problem
+    visit.refuse_problem()
     await downloads.send(visit, exports.payments(visit.owner, filters), "payments")
 
 

@@ -40,10 +40,10 @@ async def save_logo(visit: Visit) -> HTTPResponse:
     """Takes a picture, or none at all where it is to be removed."""
     files = visit.request.files or {}
     picture = files.get("logo")
-    body = picture.body if picture and not visit.field("remove") else None
-    if body is None and not visit.field("remove"):
+    removed = bool(visit.field("remove"))
+    if not removed and not (picture and picture.body):
         raise BadRequest("Choose a picture first.", field="logo")
-    return await _save_shop(visit, "logo", logo=body or None)
+    return await _save_shop(visit, "logo", logo=None if removed else picture.body)
 
 
 async def _save_shop(visit: Visit, part: str, **chosen) -> HTTPResponse:
@@ -88,11 +88,12 @@ def _change_preferences(tx, actor, part: str, chosen: dict) -> None:
 
 
 async def test_mail(visit: Visit) -> HTTPResponse:
-    """Sends a message to the notification address and says at once whether the mail server took it."""
-    wanted = await visit.read(preferences.find, visit.user.merchant_id)
-    if not wanted.notify_email:
-        raise BadRequest("Save an address first.", field="notify_email")
+    """Keeps the address, sends a message to it, and says at once whether the mail server took it."""
+    address = visit.field("notify_email")
+    if not address:
+        raise BadRequest("Enter an address first.", field="notify_email")
+    await visit.write(_change_preferences, visit.actor, "notifications", {"notify_email": address})
     send = asyncio.get_running_loop().run_in_executor
     subject, text = "Test from your payment gateway", "If you can read this, notifications will reach you."
-    await send(None, mail.send, visit.gateway.config, wanted.notify_email, subject, text)
+    await send(None, mail.send, visit.gateway.config, address, subject, text)
     return visit.go("/dashboard/settings", "mail_sent")

@@ -27,18 +27,10 @@ async def webhooks(visit: Visit) -> HTTPResponse:
         await visit.write(endpoints.default, visit.owner, visit.gateway.master)
     seen = await visit.read(reports.webhooks.overview, visit.owner, filters, forms.cursor(visit))
     return visit.page(
-        "webhooks.html", seen=seen, found=seen.found, filters=filters, statuses=STATUSES, types=events.TYPES,
-        recover_hours=RECOVER_HOURS, disables_at=_disables_at(visit), **_secrets(visit, seen.default),
+        "webhooks.html", seen=seen, found=seen.found, filters=filters, secret=_secret(visit, seen.default),
+        standard=signatures.standard_form, statuses=STATUSES, types=events.TYPES, recover_hours=RECOVER_HOURS,
+        disables_at=_disables_at(visit),
     )  # fmt: skip
-
-
-def _secrets(visit: Visit, row: objects.EndpointRow) -> dict:
-    """The endpoint's secret for whoever may see it, and the form that libraries want where that is another."""
-    if not visit.may("develop"):
-        return {"secret": None, "standard_secret": None}
-    secret = endpoints.secrets(row, visit.gateway.master, clock.now_ms())[0]
-    standard = signatures.standard_form(secret)
-    return {"secret": secret, "standard_secret": standard if standard != secret else None}
 
 
 def _disables_at(visit: Visit):
@@ -156,9 +148,16 @@ def _whole(text: str, least: int, most: int, field: str) -> int | None:
 async def endpoint(visit: Visit) -> HTTPResponse:
     row = await visit.read(endpoints.find, visit.owner, _endpoint_id(visit))
     return visit.page(
-        "endpoint.html", endpoint=row, choices=FILTERS, wanted=msgspec.json.decode(row.events),
-        disables_at=_disables_at(visit), **_secrets(visit, row),
+        "endpoint.html", endpoint=row, secret=_secret(visit, row), standard=signatures.standard_form, choices=FILTERS,
+        wanted=msgspec.json.decode(row.events), disables_at=_disables_at(visit),
     )  # fmt: skip
+
+
+def _secret(visit: Visit, row) -> str | None:
+    """What signs now, for those who may hold keys."""
+    if not visit.may("develop"):
+        return None
+    return str(endpoints.secrets(row, visit.gateway.master, clock.now_ms())[0])
 
 
 async def edit_endpoint(visit: Visit) -> HTTPResponse:
