@@ -252,7 +252,7 @@ def test_the_walk_is_worth_walking():
 
 # Whoever has the id or the address of these may use them: customers, receivers of links, scrapers, browsers.
 OPEN_TO_ALL = {
-    "/bank/<door_name>/<payment_id>", "/checkout", "/checkout.js", "/checkout/accent/<name>",
+    "/", "/favicon.ico", "/bank/<door_name>/<payment_id>", "/checkout", "/checkout.js", "/checkout/accent/<name>",
     "/checkout/cards/<token>", "/checkout/customer", "/checkout/logo/<merchant_id>",
     "/checkout/payments/<payment_id>", "/checkout/payments/<payment_id>/cancel",
     "/checkout/payments/<payment_id>/live", "/checkout/payments/<payment_id>/qr.svg", "/docs", "/failure",
