@@ -7,6 +7,7 @@ with it, and the next start removes the folders that killed ones left behind.
 
 import ctypes
 import fcntl
+import os
 import shutil
 import signal
 import sys
@@ -14,11 +15,24 @@ from pathlib import Path
 from typing import IO
 
 SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
+KILLED = 128 + signal.SIGKILL
 LOCK_NAME = "gateway.lock"
 
 
 def go_down_with_the_launcher() -> None:
     ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if _launcher_is_gone():
+        os._exit(KILLED)
+
+
+def _launcher_is_gone() -> bool:
+    """Whether it was killed before the kernel had been asked: the parent then has another name than this program."""
+    if not Path("/proc/self/comm").exists():
+        return False
+    try:
+        return Path(f"/proc/{os.getppid()}/comm").read_text() != Path("/proc/self/comm").read_text()
+    except OSError:
+        return True
 
 
 def remove_what_killed_ones_left(temporary: Path) -> None:

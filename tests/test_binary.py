@@ -138,3 +138,13 @@ def test_one_that_was_killed_goes_down_at_once_and_the_next_start_tidies_up(stra
     assert [left.name[:4] for left in stranger.temporary.iterdir()] == ["_MEI"]
     stranger.run("--version")
     assert not list(stranger.temporary.iterdir())
+
+
+def test_one_that_was_killed_before_it_had_begun_leaves_no_gateway_behind(stranger: Stranger):
+    with stranger.start("serve", "--demo", "--port", "0") as launcher:
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+        while launcher.poll() is None and not children.read_text():
+            continue
+        launcher.send_signal(signal.SIGKILL)
+        _, error = launcher.communicate(timeout=TIMEOUT_S)
+    assert error == ""
