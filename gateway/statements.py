@@ -25,12 +25,19 @@ def _without_seq(columns: str) -> str:
     return columns.removeprefix("seq, ")
 
 
+def _once(select: str) -> str:
+    """The select, run once: PostgreSQL may run a plain one anew for every row, and each run skips what it has locked,
+    so that a limit limits nothing.
+    """
+    return f"WITH free AS MATERIALIZED ({select}) SELECT seq FROM free"
+
+
 def _claim(table: str, columns: str, condition: str, changes: str = "") -> str:
     """Takes rows that are due and that nobody holds; whoever comes second gets none of them."""
     free = "due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?)"
     return (
         f"UPDATE {table} SET claimed_until = ?, work_attempts = work_attempts + 1{changes} WHERE seq IN ("
-        f"SELECT seq FROM {table} WHERE {free} AND {condition} ORDER BY due_at LIMIT ? /*skip locked*/"
+        f"{_once(f'SELECT seq FROM {table} WHERE {free} AND {condition} ORDER BY due_at LIMIT ? /*skip locked*/')}"
         f") RETURNING {columns}"
     )
 
@@ -102,9 +109,11 @@ INSERT_DELIVERY = (
 SELECT_ENDPOINT = f"SELECT {ENDPOINT_COLUMNS} FROM webhook_endpoints WHERE id = ?"
 CLAIM_DELIVERIES = (
     "UPDATE deliveries SET claimed_until = ?, work_attempts = work_attempts + 1 WHERE seq IN ("
-    "SELECT seq FROM deliveries WHERE endpoint_id = ? AND due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?)"
-    " ORDER BY due_at, seq LIMIT ? /*skip locked*/"
-    ") RETURNING seq, id, event_id, event_type, claimed_until, retries, manual,"
+    + _once(
+        "SELECT seq FROM deliveries WHERE endpoint_id = ? AND due_at <= ?"
+        " AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY due_at, seq LIMIT ? /*skip locked*/"
+    )
+    + ") RETURNING seq, id, event_id, event_type, claimed_until, retries, manual,"
     " (SELECT body FROM events WHERE events.id = deliveries.event_id)"
 )
 RELEASE_DELIVERY = "UPDATE deliveries SET claimed_until = NULL WHERE id = ? AND claimed_until = ?"
