@@ -26,6 +26,7 @@ from tests import services
 
 STOP_TIMEOUT_S = 10
 BANK_TIMEOUT_S = 20
+LOOKS_MAX, LOOK_EVERY_MS = 300, 50
 PASSWORD_HASH = hash_password("correct horse")
 
 # Banks and wallets have no documented outcome, and chance has no place in a test.
@@ -183,6 +184,15 @@ def fetch(url: str, body: dict | None = None, headers: dict | None = None) -> tu
             return answer.status, answer.read().decode(), dict(answer.headers.items())
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), dict(error.headers.items())
+
+
+def wait_until(page: Page, expression: str, arg=None) -> None:
+    """Until it is true on the page, whose policy may forbid what Playwright's own waiting needs."""
+    for _ in range(LOOKS_MAX):
+        if page.evaluate(expression, arg):
+            return
+        page.wait_for_timeout(LOOK_EVERY_MS)
+    raise AssertionError(f"This did not become true: {expression}")
 
 
 def part(of: Page | Frame | FrameLocator, test_id: str):

@@ -142,9 +142,15 @@ def test_one_that_was_killed_goes_down_at_once_and_the_next_start_tidies_up(stra
 
 def test_one_that_was_killed_before_it_had_begun_leaves_no_gateway_behind(stranger: Stranger):
     with stranger.start("serve", "--demo", "--port", "0") as launcher:
-        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
-        while launcher.poll() is None and not children.read_text():
+        while launcher.poll() is None and not has_started_the_gateway(launcher.pid):
             continue
         launcher.send_signal(signal.SIGKILL)
+        # As above: the pipes end when the child has gone.
         _, error = launcher.communicate(timeout=TIMEOUT_S)
     assert error == ""
+
+
+def has_started_the_gateway(launcher_pid: int) -> bool:
+    """Whether the launcher's child runs a program of its own, which its new environment tells."""
+    children = Path(f"/proc/{launcher_pid}/task/{launcher_pid}/children").read_text().split()
+    return any(b"_PYI_" in Path(f"/proc/{child}/environ").read_bytes() for child in children)

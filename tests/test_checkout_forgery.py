@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from gateway import merchants
-from tests.counter import Gateway, Merchant, Shop, fetch, part, pay_by_vpa
+from tests.counter import Gateway, Merchant, Shop, fetch, part, pay_by_vpa, wait_until
 
 # The frame's window tells everybody who asks; the shop's page plays the attacker it may well contain.
 EAVESDROP = "window.heard = []; addEventListener('message', ({ data }) => heard.push(data))"
@@ -108,7 +108,7 @@ def test_the_same_message_from_the_frame_with_the_nonce_is_heard(page, opened):
     """The check on the checks above: nothing but the forgery is what was refused."""
     message = {"type": "payment_success", "data": FORGED, "nonce": nonce(page)}
     page.frames[1].evaluate("message => window.parent.postMessage(message, '*')", message)
-    page.wait_for_function("calls.length === 1")
+    wait_until(page, "calls.length === 1")
     assert calls(page) == ["success"]
 
 

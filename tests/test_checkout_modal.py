@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bench.checkout import OPEN_AND_WAIT
-from tests.counter import CHALLENGED, NO_MONEY, Gateway, Shop, part, pay_by_card, pay_by_vpa
+from tests.counter import CHALLENGED, NO_MONEY, Gateway, Shop, part, pay_by_card, pay_by_vpa, wait_until
 
 MODAL = "div#payment-gateway-modal[data-test-id='payment-modal']"
 CONTENT = f"{MODAL} > .modal-overlay > .modal-content"
@@ -54,7 +54,7 @@ def calls(page, name=None):
 
 
 def wait_for_call(page, name):
-    page.wait_for_function("name => calls.some(([called]) => called === name)", arg=name)
+    wait_until(page, "name => calls.some(([called]) => called === name)", name)
     return calls(page, name)
 
 
@@ -177,7 +177,7 @@ def test_the_focus_stays_inside_and_returns_to_the_button(page, gateway, shop, o
     frame = page.frame_locator('[data-test-id="payment-iframe"]')
     expect(part(frame, "pay-button")).to_be_visible()
     inside = f"document.activeElement.matches({MODAL!r}.split(',')[0] + ' *')"
-    page.wait_for_function("document.activeElement.tagName === 'IFRAME'")
+    wait_until(page, "document.activeElement.tagName === 'IFRAME'")
     for key in ["Tab"] * 12 + ["Shift+Tab"] * 16:
         page.keyboard.press(key)
         assert page.evaluate(f"document.activeElement === document.body || {inside}")
