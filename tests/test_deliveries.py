@@ -219,8 +219,9 @@ def test_a_rare_event_is_found_without_reading_the_common_ones(shop, event):
             assert rare == (event not in COMMON_EVENTS), (sql, plan)
 
 
-# What is waiting has one row for each endpoint, what is counted has a limit, and of recoveries there are hardly any.
-SMALL = ("SCAN waiting", "SCAN counted", "SCAN recoveries", "SCAN CONSTANT ROW")
+# What is waiting has one row for each endpoint, what is free to claim and what is counted have a limit, and of
+# recoveries there are hardly any.
+SMALL = ("SCAN waiting", "SCAN free", "SCAN counted", "SCAN recoveries", "SCAN CONSTANT ROW")
 
 
 def test_a_total_is_counted_up_to_a_limit(shop, monkeypatch):
