@@ -9,7 +9,11 @@ SOMEWHERE = ("192.0.2.1", 9)
 
 def url(host: str, port: int) -> str:
     """`http://192.168.1.20:8000` for a server on 0.0.0.0, which is no address that anybody could call."""
-    host = own_address() if host in EVERYWHERE else host
+    return written(own_address() if host in EVERYWHERE else host, port)
+
+
+def written(host: str, port: int) -> str:
+    """The host as it is, as a URL: an IPv6 address goes into brackets (RFC 3986, section 3.2.2)."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 

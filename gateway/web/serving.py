@@ -13,7 +13,7 @@ import sys
 import click
 from sanic import Sanic
 
-from gateway import logs, merchants
+from gateway import logs, merchants, reach
 from gateway.server import CannotStart, Gateway
 from gateway.web.app import create_app
 from gateway.web.protocol import StrictProtocol
@@ -99,7 +99,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _say_hello(gateway: Gateway, host: str, port: int) -> None:
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = reach.written(host, port)
     click.echo(f"The gateway is listening on {url} (data in {gateway.config.data_dir.resolve()})", err=True)
     if gateway.config.demo:
         click.echo(
